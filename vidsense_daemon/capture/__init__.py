@@ -1,0 +1,1 @@
+"""A stream becomes few, well-chosen frames."""

@@ -1,0 +1,124 @@
+"""The seams: what a stage asks of the next one. `daemon.py` decides who stands behind each.
+
+`B` = batch, `S` = picture side in px, `D` = dimension of the embedding space, `N` = texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsense_daemon.domain.events import Delivery, Description, Event, EventRecord, EventStill
+from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.domain.windows import Window
+
+
+class Encoder(Protocol):
+    """Pictures and sentences into one space. Not thread-safe: the perception thread owns it."""
+
+    @property
+    def name(self) -> str:
+        """Stored with every embedding; two names never share a space."""
+
+    @property
+    def dimension(self) -> int:
+        """D."""
+
+    @property
+    def picture_px(self) -> int:
+        """S: the side of the square pictures it takes."""
+
+    def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        """(B, D), unit length, of B RGB pictures of (S, S, 3)."""
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, D), unit length; a prompt ensemble over the encoder's own templates."""
+
+    def text_spread(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N,): standard deviation of ordinary pictures along each text (N, D); it makes scores comparable."""
+
+
+class EventSink(Protocol):
+    """Takes what perception found. Each call returns after the commit, so what was acknowledged survives a kill."""
+
+    def opened(self, event: Event, first: EventStill | None, window: Window) -> None:
+        """Store a new event, what it owes and its first still, in one transaction."""
+
+    def extended(self, event: Event) -> None:
+        """The event goes on: its end, score and last box have moved."""
+
+    def closed(self, event: Event, stills: Sequence[EventStill], window: Window) -> None:
+        """Nothing more will come: store the remaining stills and make the description due."""
+
+    def observed(self, window: Window, encoder: str) -> None:
+        """Keep a window's embedding, event or not: search, novelty and back-tests read it."""
+
+
+class Describer(Protocol):
+    """Words for an event. Called by the description thread only; may take minutes; must not hang for ever."""
+
+    @property
+    def backend(self) -> str:
+        """Which kind of describer: ollama or builtin."""
+
+    @property
+    def model(self) -> str:
+        """Which model writes; "" when none does."""
+
+    def describe(self, record: EventRecord) -> Description:
+        """The event in words, from its stored stills and scores.
+
+        Raises:
+            DescriberError: not now; the event stays pending and is tried again.
+            PermanentError: never for this event; it is marked failed.
+            ConfigError is not raised: a missing model is a DescriberError that says what to run.
+        """
+
+
+class DescriptionQueue(Protocol):
+    """The descriptions that are owed, as the store keeps them."""
+
+    def claim(self, now: datetime) -> EventRecord | None:
+        """The next due event, marked running; none when nothing is due."""
+
+    def finish(self, event_id: str, description: Description, now: datetime) -> None:
+        """Store the words and the deliveries they cause, in one transaction."""
+
+    def postpone(self, event_id: str, error: str, next_attempt_at: datetime) -> None:
+        """It did not work now: pending again, one attempt more."""
+
+
+class Outbox(Protocol):
+    """The deliveries that are owed, as the store keeps them."""
+
+    def due(self, now: datetime, limit: int) -> list[tuple[Delivery, EventRecord]]:
+        """Pending deliveries whose time has come, oldest first; an event's phases stay in order for each hook."""
+
+    def sent(self, delivery_id: int, now: datetime) -> None:
+        """The hook took it."""
+
+    def postpone(self, delivery_id: int, error: str, next_attempt_at: datetime) -> None:
+        """The hook did not take it now."""
+
+    def give_up(self, delivery_id: int, error: str, now: datetime) -> None:
+        """The hook's limit is reached: dead, but kept and shown."""
+
+
+class Hook(Protocol):
+    """Somebody who wants to know. Called by the delivery thread only."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the hooks; the outbox is kept by it."""
+
+    def deliver(self, delivery: Delivery, record: EventRecord) -> None:
+        """Hand it over, within the hook's own time limit.
+
+        Raises:
+            DeliveryError: not now; tried again after ``retry_after_s`` or with backoff.
+            PermanentError: never; the delivery is dead.
+        """

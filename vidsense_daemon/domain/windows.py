@@ -1,0 +1,55 @@
+"""What perception makes of frames. `T` = frames of a window, `D` = dimension of the embedding space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsense_daemon.domain.frames import Box, Still
+
+Embedding = NDArray[np.float32]  # (D,) or (…, D), unit length
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedFrame:
+    """A sampled frame after the encoder; the pictures are gone."""
+
+    camera: str
+    run_id: str
+    index: int
+    captured_at: datetime
+    pts_s: float
+    whole: Embedding  # (D,)
+    whole_background: Embedding | None  # (D,)
+    crop: Embedding | None  # (D,)
+    crop_background: Embedding | None  # (D,)
+    box: Box | None
+    moving: bool
+    changed_ratio: float
+    scene_changed: bool
+    zones: tuple[str, ...]
+    still: Still | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """T frames of one run, oldest first, and what the temporal transformer made of them."""
+
+    frames: tuple[EmbeddedFrame, ...]
+    contextualised: NDArray[np.float32]  # (T, D): each frame's embedding in the light of the others
+    pooled: Embedding  # (D,): mean of the contextualised
+
+    @property
+    def camera(self) -> str:
+        return self.frames[-1].camera
+
+    @property
+    def started_at(self) -> datetime:
+        return self.frames[0].captured_at
+
+    @property
+    def ended_at(self) -> datetime:
+        return self.frames[-1].captured_at

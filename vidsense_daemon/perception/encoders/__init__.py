@@ -1,0 +1,1 @@
+"""Pictures and sentences into one space: one file a backend."""

@@ -1,0 +1,1 @@
+"""The operator's YAML, validated: read once, frozen, handed on as plain keyword arguments."""
