@@ -1,0 +1,47 @@
+# The project's recipes. `make demo` and `make test` are the two commands of the README.
+# Needs: make, Python 3.11 or newer with pip. Nothing else is installed outside .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: setup demo test check format bench clean
+
+setup: $(VENV)/.demo
+
+# pip fills the environment from outside when the distribution keeps ensurepip in a package of its own (Debian does)
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || \
+	  { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP_INSTALL) --editable '.[demo]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP_INSTALL) --editable '.[test]'
+	touch $@
+
+demo: $(VENV)/.demo
+	$(BIN)/vidsense demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# every benchmark prints its own table; one that needs footage which is not there says so and ends
+bench: $(VENV)/.test
+	for file in benchmarks/[!_]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,71 @@
+"""`vidsense`: find the command, run it, turn errors into words and an exit status.
+
+0 done · 1 failed, the reason is on standard error · 2 wrong usage · 78 the operator must change the configuration ·
+130 interrupted. A file under cli/ is one command: ``add(subparsers)`` describes it, ``run(args)`` does it. What is
+heavy (torch, SQLAlchemy) is imported inside ``run``, so that `vidsense --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from vidsense_daemon import __version__
+from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, ConfigError, VidsenseError
+from vidsense_daemon.base.redact import url_credentials
+from vidsense_daemon.cli import check, config, db, demo, events, replay, run, train
+from vidsense_daemon.cli.output import note
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_COMMANDS = (run, check, replay, events, config, db, train, demo)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; the docs' tests read it too."""
+    parser = argparse.ArgumentParser(
+        prog="vidsense",
+        description="A home-surveillance daemon that understands what it sees and never sends a frame off the machine.",
+    )
+    parser.add_argument("--version", action="version", version=f"vidsense {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.add(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except ConfigError as error:
+        _complain(error)
+        return EXIT_CONFIG
+    except (VidsenseError, OSError) as error:
+        _complain(error)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return status
+
+
+def entry_point() -> None:
+    """The `vidsense` script: `main`, and silence when a pager on the other end of the pipe has gone."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the interpreter would complain once more while it closes standard output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_OK
+    sys.exit(status)
+
+
+def _complain(error: Exception) -> None:
+    note(f"vidsense: {url_credentials(str(error))}")
+
+
+if __name__ == "__main__":
+    entry_point()
