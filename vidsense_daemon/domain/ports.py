@@ -95,8 +95,12 @@ class DescriptionQueue(Protocol):
 class Outbox(Protocol):
     """The deliveries that are owed, as the store keeps them."""
 
-    def due(self, now: datetime, limit: int) -> list[tuple[Delivery, EventRecord]]:
-        """Pending deliveries whose time has come, oldest first; an event's phases stay in order for each hook."""
+    def due(self, now: datetime, limit: int, hook: str | None = None) -> list[tuple[Delivery, EventRecord]]:
+        """Pending deliveries whose time has come, oldest first, of one hook or of all.
+
+        A later phase of an event is not due while an earlier one of the same hook is pending. Asked for one hook,
+        because a long queue of one must not hide what is owed to the others.
+        """
 
     def sent(self, delivery_id: int, now: datetime) -> None:
         """The hook took it."""
