@@ -94,7 +94,7 @@ def test_a_message_is_given_up_after_three_days() -> None:
     outbox.add(record(), "phone", OPENED)
 
     with delivering(delivery_of(outbox, hook, clock=clock)):
-        clock.run_until(lambda: outbox.statuses() == ["dead"], step_s=600)
+        clock.run_until(lambda: outbox.statuses() == ["dead"], step_s=3600)
 
     assert outbox.statuses() == ["dead"]
     assert clock.now() >= STARTED_AT + timedelta(days=3)
