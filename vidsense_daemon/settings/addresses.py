@@ -1,0 +1,103 @@
+"""Checks of single values: addresses and outlines. Pure; a `ValueError` says what is wrong and what is allowed.
+
+No message repeats an address: it may hold a password.
+"""
+
+from __future__ import annotations
+
+import re
+
+from vidsense_daemon.settings.mistakes import in_words, nearest
+
+Point = tuple[float, float]
+Outline = tuple[Point, ...]  # of an area; ratios of the picture's width and height, from the upper left corner
+
+CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https", "file")
+HTTP_SCHEMES = ("http", "https")
+
+_FEWEST_POINTS = 3
+_SMALLEST_AREA_RATIO = 1e-6  # of the picture: one pixel of 1000 × 1000
+_HIGHEST_PORT = 65_535
+_BREAKS = re.compile(r"[\s\x00-\x1f\x7f]")
+
+
+def camera_address(text: str) -> str:
+    """``text`` when a camera can be opened by it: a stream's URL, or a path to a file or a video device."""
+    if "://" in text:
+        return _url(text, CAMERA_SCHEMES)
+    if not text.startswith("/"):
+        raise ValueError(
+            "found neither a URL nor an absolute path; a camera is rtsp://…, http://…, /dev/video0 or /path/to/file.mp4"
+        )
+    return text
+
+
+def http_address(text: str) -> str:
+    """``text`` when it is an http or https URL."""
+    if "://" not in text:
+        raise ValueError("found no http:// or https:// at the beginning")
+    return _url(text, HTTP_SCHEMES)
+
+
+def absolute_path(text: str) -> str:
+    """``text`` when it is a path that means the same file wherever the daemon is started."""
+    if not text.startswith("/"):
+        raise ValueError("found no absolute path; it begins with /")
+    return text
+
+
+def outline(text: str) -> Outline:
+    """The points of `x,y,x,y,…`."""
+    parts = text.split(",")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        raise ValueError('found something else than numbers with commas between; write "x,y,x,y,x,y"') from None
+    if len(numbers) % 2:
+        raise ValueError(f"found {len(numbers)} numbers; each point has two, x and y")
+    points = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    if len(points) < _FEWEST_POINTS:
+        raise ValueError(f"found {len(points)} points; an area has at least {_FEWEST_POINTS}")
+    if not all(0 <= number <= 1 for number in numbers):
+        raise ValueError("found a number outside 0 to 1; divide x by the picture's width and y by its height")
+    if _area(points) < _SMALLEST_AREA_RATIO:
+        raise ValueError("the points enclose no area: they lie on one line")
+    return points
+
+
+def outline_text(points: Outline) -> str:
+    """`x,y,x,y,…`, as the file has it."""
+    return ",".join(f"{number:g}" for point in points for number in point)
+
+
+def _area(points: Outline) -> float:
+    """The shoelace formula."""
+    following = (*points[1:], points[0])
+    return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(points, following, strict=True))) / 2
+
+
+def _url(text: str, schemes: tuple[str, ...]) -> str:
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() not in schemes:
+        meant = nearest(scheme, schemes)
+        hint = f"; did you mean {meant}://?" if meant else ""
+        raise ValueError(f"found the scheme {scheme[:20]!r}; allowed are {in_words(schemes)}{hint}")
+    if _BREAKS.search(text):
+        raise ValueError("found a space or a line break inside the URL; a space is written %20")
+    if scheme.lower() == "file":
+        return text
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    host_and_port = authority.rpartition("@")[2]
+    if not _names_a_host(host_and_port):
+        if "@" in rest and "@" not in authority:
+            raise ValueError(
+                "the user part holds a /, ? or #; write them %2F, %3F and %23, "
+                "or put the password into a variable: {NAME}"
+            )
+        raise ValueError("found no host, or a port that is no number from 1 to 65535, after ://")
+    return text
+
+
+def _names_a_host(text: str) -> bool:
+    found = re.fullmatch(r"(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^\[\]:@]+)(?::(?P<port>[0-9]{1,5}))?", text)
+    return found is not None and (found["port"] is None or 1 <= int(found["port"]) <= _HIGHEST_PORT)

@@ -1,0 +1,336 @@
+"""Every key of the configuration: its type, bounds, default and what it is for.
+
+The text under a key is its documentation: the JSON schema, the reference in docs/configuration.md and the editor's
+hints are made from it. A number's unit is the end of its name. To add a key: write it here with its text, show it in
+config/vidsense.example.yaml, run `python -m vidsense_daemon.settings.reference`; the docs' tests find what is missing.
+Only cli, daemon and this room see these classes; stages get plain arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vidsense_daemon.domain.events import Severity
+from vidsense_daemon.settings.addresses import (
+    Outline,
+    absolute_path,
+    camera_address,
+    http_address,
+    outline,
+    outline_text,
+)
+from vidsense_daemon.settings.resolved import ResolvedCamera, resolve
+
+NAME_PATTERN = r"^[a-z0-9_]{1,64}$"
+HEADER_PATTERN = r"^[A-Za-z0-9-]{1,100}$"
+LARGEST_PICTURE_PX = 7680 * 4320  # 8K UHD; nothing that a home camera sends is larger
+DEFAULT_QUERIES = (
+    "What is happening, from the first picture to the last?",
+    "Who or what is there, and how many?",
+    "Which objects are carried, used or moved?",
+    "Is anything unusual or dangerous? Say no if nothing is.",
+)
+
+
+def _not_a_switch(value: Any) -> Any:
+    """Python counts true as 1; an operator does not."""
+    if isinstance(value, bool):
+        raise ValueError("found true or false where a number is wanted")  # noqa: TRY004 - pydantic collects ValueErrors
+    return value
+
+
+def _text_of_outline(value: Any) -> Outline:
+    if not isinstance(value, str):
+        raise ValueError('found no text; write the points as "x,y,x,y,…"')  # noqa: TRY004 - as above
+    return outline(value)
+
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Number = Annotated[float, BeforeValidator(_not_a_switch), Field(allow_inf_nan=False)]
+WholeNumber = Annotated[int, BeforeValidator(_not_a_switch)]
+Words = Annotated[str, Field(min_length=1, max_length=1000)]
+CameraUrl = Annotated[
+    str, AfterValidator(camera_address), Field(max_length=2000, json_schema_extra={"format": "camera-url"})
+]
+HttpUrl = Annotated[str, AfterValidator(http_address), Field(max_length=2000, json_schema_extra={"format": "http-url"})]
+FilePath = Annotated[str, AfterValidator(absolute_path), Field(json_schema_extra={"format": "path"})]
+Secret = Annotated[str, Field(min_length=1, json_schema_extra={"writeOnly": True})]  # "never shown again"
+Area = Annotated[
+    Outline,
+    BeforeValidator(_text_of_outline),
+    PlainSerializer(outline_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "outline"}),
+]
+
+
+class Block(BaseModel):
+    """Keys that belong together. `name:` with nothing after it is an empty block, not a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+
+def _empty_if_none(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class Sampling(Block):
+    """How many frames of a camera are looked at."""
+
+    calm_fps: Number = Field(default=1.0, gt=0, le=60)
+    """Frames looked at while nothing moves."""
+    busy_fps: Number = Field(default=5.0, gt=0, le=60)
+    """Frames looked at while something moves; not below `calm_fps`."""
+    max_frames_per_s: Number = Field(default=5.0, gt=0, le=60)
+    """The camera's budget: what comes on top of it is dropped and counted."""
+
+
+class Motion(Block):
+    """What counts as motion."""
+
+    threshold_levels: Number = Field(default=10, ge=1, le=255)
+    """A pixel has changed when its brightness differs by more than this, of 255."""
+    changed_ratio: Number = Field(default=0.00078, gt=0, le=1)
+    """Something moves when this share of the picture's pixels has changed; a person 20 m away is about 0.001."""
+    masks: tuple[Area, ...] = ()
+    """Areas where motion is ignored: trees, a road, the camera's clock. Relative points: "x,y,x,y,…", 0 to 1."""
+
+
+class Stream(Block):
+    """How streams are read; each key can stand at the top for all cameras, or in a camera for itself."""
+
+    transport: Literal["tcp", "udp"] = "tcp"
+    """How RTSP carries the pictures. UDP loses some on a busy network."""
+    stall_limit_s: Number = Field(default=15, ge=3, le=600)
+    """A camera that sends no picture for this long is connected anew."""
+    hwaccel: Literal["none", "auto", "vaapi", "qsv", "cuda"] = "none"
+    """What decodes the video; `auto` tries the hardware and falls back to the processor."""
+    tls_ca_file: FilePath | None = None
+    """The certificate that signed the camera's own, for `rtsps://` and `https://`. Without it TLS is not verified."""
+    max_pixels: WholeNumber = Field(LARGEST_PICTURE_PX, ge=64, le=16384 * 16384)
+    """A larger picture is refused: a hostile stream could eat the memory with it."""
+    memory_limit_mb: WholeNumber = Field(default=512, ge=128, le=65536)
+    """A camera's process that grows beyond this is restarted; the other cameras do not notice."""
+
+
+class Zone(Block):
+    """A named area of one camera's picture."""
+
+    coordinates: Area
+    """Its outline: relative points "x,y,x,y,…" from the upper left corner, 0 to 1."""
+
+
+class CameraDescriber(Block):
+    """What is asked about this camera's events."""
+
+    queries: tuple[Words, ...] = Field(default=(), max_length=20)
+    """Questions instead of those of the `describer` block."""
+
+
+class Camera(Stream):
+    """One camera."""
+
+    url: CameraUrl = Field(repr=False)
+    """Where its stream is: `rtsp://`, `rtsps://`, `http://`, `https://`, `/dev/video0` or the path of a video file."""
+    substream_url: CameraUrl | None = Field(default=None, repr=False)
+    """A smaller stream of the same camera. It is cheaper to watch; stills still come from `url`."""
+    enabled: bool = True
+    """Whether the camera is watched."""
+    triggers: tuple[Name, ...] = ()
+    """Names from the `triggers` block. Without any, the camera is watched but makes no events."""
+    sampling: Sampling = Sampling()
+    """Overrides keys of the top `sampling` block for this camera."""
+    motion: Motion = Motion()
+    """Overrides keys of the top `motion` block for this camera."""
+    zones: Annotated[dict[Name, Zone], BeforeValidator(_empty_if_none)] = {}
+    """Named areas; a trigger can ask for motion in one of them."""
+    privacy_masks: tuple[Area, ...] = ()
+    """Areas that are blacked out before anything else sees the picture: the model, the disk, the describer."""
+    describer: CameraDescriber = CameraDescriber()
+    """What to ask about this camera's events."""
+
+
+class Trigger(Block):
+    """What makes an event."""
+
+    prompt: Words
+    """What to look for, as a plain English sentence about one picture."""
+    contrast: tuple[Words, ...] = Field(default=(), max_length=50)
+    """What the scene shows otherwise, or what the prompt could be mistaken for."""
+    severity: Severity = Severity.ALERT
+    """How much an event matters."""
+    cooldown_s: Number = Field(default=60, ge=0, le=86_400)
+    """After an event ended, the same trigger of the same camera rests this long."""
+    zones: tuple[Name, ...] = ()
+    """Only motion in one of these zones counts. Without any, the whole picture does."""
+    enabled: bool = True
+    """Whether it makes events."""
+
+
+class WindowBlock(Block):
+    """How many frames are judged together."""
+
+    frames: WholeNumber = Field(default=8, ge=2, le=64)
+    """Sampled frames of one window."""
+
+
+class EncoderBlock(Block):
+    """What turns pictures and sentences into numbers that can be compared."""
+
+    backend: Literal["auto", "clip", "builtin"] = "auto"
+    """`clip` needs its weights on this machine, `builtin` needs no download; `auto` takes CLIP when it is there."""
+    model: Words = "openai/clip-vit-base-patch16"
+    """Which CLIP: its name on the Hugging Face hub, or the path of a folder that holds it."""
+    threads: WholeNumber = Field(default=0, ge=0, le=256)
+    """Processor threads that it may use; 0 leaves the choice to PyTorch."""
+
+
+class DescriberBlock(Block):
+    """What writes an event down in words."""
+
+    backend: Literal["auto", "ollama", "builtin"] = "auto"
+    """`ollama` asks a vision language model, `builtin` writes a plain sentence; `auto` falls back to it and says so."""
+    url: HttpUrl = Field(default="http://127.0.0.1:11434", repr=False)
+    """Where Ollama answers."""
+    model: Words = "llava:7b-v1.6-mistral-q2_K"
+    """Which model Ollama runs; `ollama pull` fetches it."""
+    queries: tuple[Words, ...] = Field(default=DEFAULT_QUERIES, max_length=20)
+    """What is asked about every event."""
+    connect_timeout_s: Number = Field(default=3, gt=0, le=60)
+    """How long Ollama may take to accept a connection."""
+    answer_timeout_s: Number = Field(default=120, gt=0, le=7200)
+    """How long one whole answer may take. Without a graphics card allow 900 or more."""
+
+
+class WebhookHook(Block):
+    """Sends JSON to a web address."""
+
+    kind: Literal["webhook"]
+    """Which kind of hook this is."""
+    name: Name = ""
+    """Its name in lists and logs. Without one it is `webhook_1` when it is the first hook, and so on.
+
+    What a hook is still owed is kept by its name: give names before you reorder hooks."""
+    url: HttpUrl = Field(repr=False)
+    """Where the message is sent to, by POST."""
+    timeout_s: Number = Field(default=15, gt=0, le=300)
+    """How long the receiver may take to answer."""
+    secret: Secret | None = Field(default=None, repr=False)
+    """Signs each message (HMAC-SHA256), so that the receiver can tell that it came from here."""
+    headers: dict[Annotated[str, Field(pattern=HEADER_PATTERN)], Secret] = Field(default={}, repr=False)
+    """Headers sent along, for example `Authorization`."""
+
+
+class CommandHook(Block):
+    """Starts a program with the message as JSON on its standard input."""
+
+    kind: Literal["command"]
+    """Which kind of hook this is."""
+    name: Name = ""
+    """Its name in lists and logs. Without one it is `command_2` when it is the second hook, and so on.
+
+    What a hook is still owed is kept by its name: give names before you reorder hooks."""
+    argv: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, max_length=100)
+    """The program and its arguments, one item each. No shell reads them."""
+    timeout_s: Number = Field(default=30, gt=0, le=3600)
+    """The program is ended after this long."""
+
+
+Hook = Annotated[WebhookHook | CommandHook, Field(discriminator="kind")]
+
+
+def _named(hooks: Any) -> Any:
+    """Every hook without a name gets one from its kind and position."""
+    if not isinstance(hooks, list):
+        return () if hooks is None else hooks
+    return [
+        {**hook, "name": f"{hook.get('kind')}_{position}"} if isinstance(hook, dict) and "name" not in hook else hook
+        for position, hook in enumerate(hooks, start=1)
+    ]
+
+
+class LogBlock(Block):
+    """What the daemon writes about itself, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
+
+
+class Settings(Stream, BaseSettings):
+    """Configuration of vidsense."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True, title="vidsense"
+    )
+
+    cameras: dict[Name, Camera] = Field(min_length=1)
+    """The cameras, each under its name: lower-case letters, digits and `_`."""
+    triggers: Annotated[dict[Name, Trigger], BeforeValidator(_empty_if_none)] = {}
+    """What makes an event, each under its name."""
+    sampling: Sampling = Sampling()
+    """How many frames are looked at; a camera may override single keys."""
+    motion: Motion = Motion()
+    """What counts as motion; a camera may override single keys."""
+    max_frames_per_s: Number = Field(default=40, gt=0, le=10_000)
+    """The whole house's budget: all cameras together are not looked at more often."""
+    window: WindowBlock = WindowBlock()
+    """How many frames are judged together."""
+    encoder: EncoderBlock = EncoderBlock()
+    """What turns pictures and sentences into numbers that can be compared."""
+    describer: DescriberBlock = DescriberBlock()
+    """What writes an event down in words."""
+    hooks: Annotated[tuple[Hook, ...], BeforeValidator(_named)] = ()
+    """Who is told about events."""
+    log: LogBlock = LogBlock()
+    """What the daemon writes about itself."""
+
+    _secrets: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes all five by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The file alone: the environment enters through `{NAME}`, where its place can be named in a mistake."""
+        return (init_settings,)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that must never be shown: feed it to `base.redact.Redactor`."""
+        return self._secrets
+
+    def keeping_secret(self, secrets: Iterable[str]) -> Settings:
+        """The same settings that know ``secrets``."""
+        copy = self.model_copy()
+        copy._secrets = tuple(sorted(secrets))  # noqa: SLF001 - of its own class
+        return copy
+
+    def camera(self, name: str) -> ResolvedCamera:
+        """The camera with the top blocks merged in.
+
+        Raises:
+            KeyError: no camera has this name.
+        """
+        return resolve(self, name, stream_keys=Stream.model_fields)
