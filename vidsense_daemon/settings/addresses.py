@@ -22,10 +22,15 @@ _BREAKS = re.compile(r"[\s\x00-\x1f\x7f]")
 
 
 def camera_address(text: str) -> str:
-    """``text`` when a camera can be opened by it: a stream's URL, or a path to a file or a video device."""
+    """``text`` when a camera can be opened by it: a stream's URL, or a path to a file or a video device.
+
+    A password may hold any character but a space: capture encodes it where it must be.
+    """
     if "://" in text:
-        return _url(text, CAMERA_SCHEMES)
-    if not text.startswith("/"):
+        _check_scheme(text, CAMERA_SCHEMES)
+        if not text.lower().startswith("file:"):
+            _check_host(split_user_part(text)[1])
+    elif not text.startswith("/"):
         raise ValueError(
             "found neither a URL nor an absolute path; a camera is rtsp://…, http://…, /dev/video0 or /path/to/file.mp4"
         )
@@ -36,7 +41,10 @@ def http_address(text: str) -> str:
     """``text`` when it is an http or https URL."""
     if "://" not in text:
         raise ValueError("found no http:// or https:// at the beginning")
-    return _url(text, HTTP_SCHEMES)
+    _check_scheme(text, HTTP_SCHEMES)
+    rest = text.partition("://")[2]
+    _check_host(_authority(rest).rpartition("@")[2])
+    return text
 
 
 def absolute_path(text: str) -> str:
@@ -76,26 +84,36 @@ def _area(points: Outline) -> float:
     return abs(sum(x1 * y2 - x2 * y1 for (x1, y1), (x2, y2) in zip(points, following, strict=True))) / 2
 
 
-def _url(text: str, schemes: tuple[str, ...]) -> str:
-    scheme, _, rest = text.partition("://")
-    if scheme.lower() not in schemes:
+def split_user_part(url: str) -> tuple[str, str]:
+    """`user:password` and `host/path` of a URL; a `/`, `?`, `#` or `@` may stand in the password as it is."""
+    rest = url.partition("://")[2]
+    authority = _authority(rest)
+    if "@" in authority:
+        user_part = authority.rpartition("@")[0]
+    elif "@" in rest and not _names_a_host(authority):
+        user_part = rest.rpartition("@")[0]
+    else:
+        return "", rest
+    return user_part, rest[len(user_part) + 1 :]
+
+
+def _authority(rest: str) -> str:
+    return re.split(r"[/?#]", rest, maxsplit=1)[0]
+
+
+def _check_scheme(url: str, schemes: tuple[str, ...]) -> None:
+    scheme = url.partition("://")[0].lower()
+    if scheme not in schemes:
         meant = nearest(scheme, schemes)
         hint = f"; did you mean {meant}://?" if meant else ""
         raise ValueError(f"found the scheme {scheme[:20]!r}; allowed are {in_words(schemes)}{hint}")
-    if _BREAKS.search(text):
+    if _BREAKS.search(url):
         raise ValueError("found a space or a line break inside the URL; a space is written %20")
-    if scheme.lower() == "file":
-        return text
-    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    host_and_port = authority.rpartition("@")[2]
-    if not _names_a_host(host_and_port):
-        if "@" in rest and "@" not in authority:
-            raise ValueError(
-                "the user part holds a /, ? or #; write them %2F, %3F and %23, "
-                "or put the password into a variable: {NAME}"
-            )
+
+
+def _check_host(host_and_path: str) -> None:
+    if not _names_a_host(_authority(host_and_path)):
         raise ValueError("found no host, or a port that is no number from 1 to 65535, after ://")
-    return text
 
 
 def _names_a_host(text: str) -> bool:

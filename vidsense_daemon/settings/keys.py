@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vidsense_daemon.settings.mistakes import KeyPath, in_words
-from vidsense_daemon.settings.schema import HEADER_PATTERN, NAME_PATTERN, Settings
+from vidsense_daemon.settings.schema import HEADER_PATTERN, NAME_PATTERN, VARIABLE_PATTERN, Settings
 
 Node = Mapping[str, Any]  # a part of a JSON schema
 
@@ -26,7 +26,7 @@ _UNITS = (
     ("_ratio", "share, 0 to 1"),
     ("_pixels", "pixels"),
     ("frames", "frames"),
-    ("threads", "threads"),
+    ("threads", "processor threads"),
 )
 _FORMATS = {
     "camera-url": "rtsp://…, rtsps://…, http://…, https://…, or an absolute path",
@@ -37,6 +37,7 @@ _FORMATS = {
 _PATTERNS = {
     NAME_PATTERN: "a name: lower-case letters, digits and _, at most 64",
     HEADER_PATTERN: "a header's name: letters, digits and -",
+    VARIABLE_PATTERN: "a variable's name: letters, digits and _",
 }
 
 

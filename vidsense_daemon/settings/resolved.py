@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
 from vidsense_daemon.settings.addresses import Outline
 
 if TYPE_CHECKING:
-    from vidsense_daemon.settings.schema import Motion, Sampling, Settings, Trigger
+    from vidsense_daemon.settings.schema import Camera, Motion, Sampling, Settings, Trigger
 
 _BlockT = TypeVar("_BlockT", bound=BaseModel)
 
@@ -36,35 +36,49 @@ class ResolvedCamera:
     zones: Mapping[str, Outline]
     privacy_masks: tuple[Outline, ...]
     triggers: Mapping[str, Trigger]  # the enabled ones that it lists, in its order
-    queries: tuple[str, ...]
+    queries: tuple[str, ...]  # asked beside those of the describer block
+
+
+def merged(settings: Settings, name: str, *, stream_keys: Iterable[str]) -> Camera:
+    """The camera ``name`` with every key filled in that stands at the top for all cameras; a `KeyError` if none.
+
+    ``stream_keys`` are those that stand at the top as such, not in a block.
+    """
+    camera = settings.cameras[name]
+    nearer = {key: getattr(camera if key in camera.model_fields_set else settings, key) for key in stream_keys}
+    return camera.model_copy(
+        update={
+            **nearer,
+            "sampling": _merged_block(settings.sampling, camera.sampling),
+            "motion": _merged_block(settings.motion, camera.motion),
+        }
+    )
 
 
 def resolve(settings: Settings, name: str, *, stream_keys: Iterable[str]) -> ResolvedCamera:
-    """The camera ``name`` of ``settings``; a `KeyError` when there is none.
-
-    ``stream_keys`` are those that stand at the top for all cameras and in a camera for itself.
-    """
-    camera = settings.cameras[name]
-    chosen = {trigger: settings.triggers[trigger] for trigger in camera.triggers}
+    """The camera ``name`` as plain values, its triggers looked up."""
+    camera = merged(settings, name, stream_keys=stream_keys)
+    triggers = {key: settings.triggers[key] for key in camera.triggers}
     return ResolvedCamera(
         name=name,
         enabled=camera.enabled,
         url=camera.url,
         substream_url=camera.substream_url,
-        **{key: _nearer(camera, settings, key) for key in stream_keys},
-        sampling=_merged(settings.sampling, camera.sampling),
-        motion=_merged(settings.motion, camera.motion),
+        transport=camera.transport,
+        stall_limit_s=camera.stall_limit_s,
+        hwaccel=camera.hwaccel,
+        tls_ca_file=camera.tls_ca_file,
+        max_pixels=camera.max_pixels,
+        memory_limit_mb=camera.memory_limit_mb,
+        sampling=camera.sampling,
+        motion=camera.motion,
         zones=MappingProxyType({zone: area.coordinates for zone, area in camera.zones.items()}),
         privacy_masks=camera.privacy_masks,
-        triggers=MappingProxyType({key: trigger for key, trigger in chosen.items() if trigger.enabled}),
-        queries=_nearer(camera.describer, settings.describer, "queries"),
+        triggers=MappingProxyType({key: trigger for key, trigger in triggers.items() if trigger.enabled}),
+        queries=camera.describer.queries,
     )
 
 
-def _nearer(own: BaseModel, top: BaseModel, key: str) -> Any:
-    return getattr(own if key in own.model_fields_set else top, key)
-
-
-def _merged(top: _BlockT, own: _BlockT) -> _BlockT:
+def _merged_block(top: _BlockT, own: _BlockT) -> _BlockT:
     """``top`` with those keys replaced that the camera gives itself."""
     return top.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})

@@ -33,16 +33,17 @@ from vidsense_daemon.settings.addresses import (
     outline,
     outline_text,
 )
-from vidsense_daemon.settings.resolved import ResolvedCamera, resolve
+from vidsense_daemon.settings.resolved import ResolvedCamera, merged, resolve
 
 NAME_PATTERN = r"^[a-z0-9_]{1,64}$"
+VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 HEADER_PATTERN = r"^[A-Za-z0-9-]{1,100}$"
 LARGEST_PICTURE_PX = 7680 * 4320  # 8K UHD; nothing that a home camera sends is larger
 DEFAULT_QUERIES = (
-    "What is happening, from the first picture to the last?",
-    "Who or what is there, and how many?",
-    "Which objects are carried, used or moved?",
-    "Is anything unusual or dangerous? Say no if nothing is.",
+    "What happens in this video?",
+    "What actions are taking place?",
+    "Which objects and people are visible?",
+    "Is anything unusual or threatening?",
 )
 
 
@@ -106,7 +107,7 @@ class Sampling(Block):
 class Motion(Block):
     """What counts as motion."""
 
-    threshold_levels: Number = Field(default=10, ge=1, le=255)
+    threshold_levels: WholeNumber = Field(default=10, ge=1, le=255)
     """A pixel has changed when its brightness differs by more than this, of 255."""
     changed_ratio: Number = Field(default=0.00078, gt=0, le=1)
     """Something moves when this share of the picture's pixels has changed; a person 20 m away is about 0.001."""
@@ -139,10 +140,10 @@ class Zone(Block):
 
 
 class CameraDescriber(Block):
-    """What is asked about this camera's events."""
+    """What else is asked about this camera's events."""
 
     queries: tuple[Words, ...] = Field(default=(), max_length=20)
-    """Questions instead of those of the `describer` block."""
+    """Questions asked after those of the top `describer` block."""
 
 
 class Camera(Stream):
@@ -165,7 +166,7 @@ class Camera(Stream):
     privacy_masks: tuple[Area, ...] = ()
     """Areas that are blacked out before anything else sees the picture: the model, the disk, the describer."""
     describer: CameraDescriber = CameraDescriber()
-    """What to ask about this camera's events."""
+    """What else to ask about this camera's events."""
 
 
 class Trigger(Block):
@@ -199,8 +200,8 @@ class EncoderBlock(Block):
     """`clip` needs its weights on this machine, `builtin` needs no download; `auto` takes CLIP when it is there."""
     model: Words = "openai/clip-vit-base-patch16"
     """Which CLIP: its name on the Hugging Face hub, or the path of a folder that holds it."""
-    threads: WholeNumber = Field(default=0, ge=0, le=256)
-    """Processor threads that it may use; 0 leaves the choice to PyTorch."""
+    threads: WholeNumber = Field(default=1, ge=1, le=256)
+    """Processor threads that it may use."""
 
 
 class DescriberBlock(Block):
@@ -214,10 +215,12 @@ class DescriberBlock(Block):
     """Which model Ollama runs; `ollama pull` fetches it."""
     queries: tuple[Words, ...] = Field(default=DEFAULT_QUERIES, max_length=20)
     """What is asked about every event."""
-    connect_timeout_s: Number = Field(default=3, gt=0, le=60)
-    """How long Ollama may take to accept a connection."""
-    answer_timeout_s: Number = Field(default=120, gt=0, le=7200)
-    """How long one whole answer may take. Without a graphics card allow 900 or more."""
+    first_token_timeout_s: Number = Field(default=600, gt=0, le=7200)
+    """How long Ollama may take to load the model and look at the pictures before it writes the first word."""
+    idle_timeout_s: Number = Field(default=60, gt=0, le=7200)
+    """How long it may pause between two words."""
+    timeout_s: Number = Field(default=900, gt=0, le=86_400)
+    """How long one event may take as a whole. Without a graphics card it takes minutes."""
 
 
 class WebhookHook(Block):
@@ -225,18 +228,24 @@ class WebhookHook(Block):
 
     kind: Literal["webhook"]
     """Which kind of hook this is."""
+    url: HttpUrl = Field(repr=False)
+    """Where the message is sent to, by POST."""
     name: Name = ""
     """Its name in lists and logs. Without one it is `webhook_1` when it is the first hook, and so on.
 
     What a hook is still owed is kept by its name: give names before you reorder hooks."""
-    url: HttpUrl = Field(repr=False)
-    """Where the message is sent to, by POST."""
     timeout_s: Number = Field(default=15, gt=0, le=300)
     """How long the receiver may take to answer."""
     secret: Secret | None = Field(default=None, repr=False)
-    """Signs each message (HMAC-SHA256), so that the receiver can tell that it came from here."""
+    """Signs each message, so that its receiver knows who sent it: `whsec_` and a key in base64 (Standard Webhooks).
+
+    `echo whsec_$(openssl rand -base64 32)` makes one."""
     headers: dict[Annotated[str, Field(pattern=HEADER_PATTERN)], Secret] = Field(default={}, repr=False)
     """Headers sent along, for example `Authorization`."""
+    allow_plain_http: bool = False
+    """Allows `http://` to a host outside the home network; what the cameras saw can then be read on the way."""
+    ca_file: FilePath | None = None
+    """Certificates to trust instead of the well-known ones, for a receiver that made its own."""
 
 
 class CommandHook(Block):
@@ -244,14 +253,16 @@ class CommandHook(Block):
 
     kind: Literal["command"]
     """Which kind of hook this is."""
+    argv: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, max_length=100)
+    """The program and its arguments, one item each. No shell reads them."""
     name: Name = ""
     """Its name in lists and logs. Without one it is `command_2` when it is the second hook, and so on.
 
     What a hook is still owed is kept by its name: give names before you reorder hooks."""
-    argv: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, max_length=100)
-    """The program and its arguments, one item each. No shell reads them."""
     timeout_s: Number = Field(default=30, gt=0, le=3600)
-    """The program is ended after this long."""
+    """The program, and all that it started, is ended after this long."""
+    environment: dict[Annotated[str, Field(pattern=VARIABLE_PATTERN)], Secret] = Field(default={}, repr=False)
+    """The program's environment variables, beside `PATH` and `LANG`. It does not get the daemon's own."""
 
 
 Hook = Annotated[WebhookHook | CommandHook, Field(discriminator="kind")]
@@ -334,3 +345,8 @@ class Settings(Stream, BaseSettings):
             KeyError: no camera has this name.
         """
         return resolve(self, name, stream_keys=Stream.model_fields)
+
+    def filled_in(self) -> Settings:
+        """The same settings, each camera with every key that it has from the top: what `config show` prints."""
+        cameras = {name: merged(self, name, stream_keys=Stream.model_fields) for name in self.cameras}
+        return self.model_copy(update={"cameras": cameras})

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from pydantic import BaseModel
-
 from vidsense_daemon.base.redact import MASK, Redactor
+from vidsense_daemon.settings.addresses import split_user_part
 from vidsense_daemon.settings.keys import KeyTree
 from vidsense_daemon.settings.mistakes import KeyPath
+from vidsense_daemon.settings.schema import Settings
 
 _SECRET_NAME = re.compile(r"pass|pwd|secret|token|key|auth|sig", re.IGNORECASE)
 
 
-def secrets_of(settings: BaseModel) -> set[str]:
+def secrets_of(settings: Settings) -> set[str]:
     """The passwords in URLs and the values of secret keys."""
     found: set[str] = set()
 
@@ -31,15 +31,16 @@ def secrets_of(settings: BaseModel) -> set[str]:
     return found - {""}
 
 
-def shown(settings: BaseModel, *, redactor: Redactor) -> dict[str, Any]:
-    """The settings as plain values for YAML or JSON, every secret masked."""
+def shown(settings: Settings, *, redactor: Redactor) -> dict[str, Any]:
+    """The settings as plain values for YAML or JSON: every default filled in, every secret masked."""
 
     def mask(location: KeyPath, text: str) -> str:
         return MASK if tree.follow(location).node.get("writeOnly") else redactor.text(text)
 
     tree = KeyTree()
-    masked: dict[str, Any] = _each_text(settings.model_dump(mode="json"), (), mask)
-    return masked
+    values = _each_text(settings.filled_in().model_dump(mode="json"), (), mask)
+    cameras = {name: {"url": camera["url"], **camera} for name, camera in values["cameras"].items()}
+    return {"cameras": cameras, **{key: value for key, value in values.items() if key != "cameras"}}
 
 
 def _each_text(value: Any, location: KeyPath, change: Callable[[KeyPath, str], str]) -> Any:
@@ -56,12 +57,11 @@ def _each_text(value: Any, location: KeyPath, change: Callable[[KeyPath, str], s
 
 def _secrets_in_url(text: str) -> Iterator[str]:
     """Passwords in the user part and the query, as written and decoded."""
-    _, separator, rest = text.partition("://")
-    if not separator:
+    if "://" not in text:
         return
-    user_part = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]
+    user_part, address = split_user_part(text)
     password = user_part.partition(":")[2]
     yield from (password, unquote(password))
-    for name, value in parse_qsl(rest.partition("?")[2]):
+    for name, value in parse_qsl(address.partition("?")[2]):
         if _SECRET_NAME.search(name):
             yield value
