@@ -1,0 +1,252 @@
+"""The perception thread from frames to the sink: true events, in order, whatever fails on the way."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+import structlog
+
+from vidsense_daemon.base.errors import StoreError
+from vidsense_daemon.base.worker import Worker
+from vidsense_daemon.domain.events import EventState, Severity, Source
+from vidsense_daemon.domain.frames import View
+from vidsense_daemon.perception.mailbox import FrameMailbox
+from vidsense_daemon.perception.perceiver import Perceiver
+from vidsense_daemon.perception.triggers import TriggerRule
+
+from .fakes import Camera, ColourEncoder, RememberingSink, broken, painted
+
+VISITOR = TriggerRule("visitor", "a person walking", severity=Severity.ALERT)
+TRAFFIC = TriggerRule("traffic", "a car on the road")
+
+
+def perceiver(
+    sink: RememberingSink,
+    *rules: TriggerRule,
+    cameras: tuple[str, ...] = ("door",),
+    mailbox: FrameMailbox | None = None,
+    encoder: ColourEncoder | None = None,
+) -> Perceiver:
+    return Perceiver(
+        encoder=encoder or ColourEncoder(),
+        sink=sink,
+        mailbox=mailbox or FrameMailbox(),
+        triggers=dict.fromkeys(cameras, rules),
+        source=Source.REPLAY,
+    )
+
+
+def test_a_visit_is_one_event_from_its_first_to_its_last_moment() -> None:
+    """Someone comes, stays two seconds and goes: one event, with the right times, words and score."""
+    sink, camera = RememberingSink(), Camera()
+    perception = perceiver(sink, VISITOR, TRAFFIC)
+    perception.process(camera.frames("empty", 10))
+    perception.process(camera.frames("person", 11, still=True))
+    perception.process(camera.frames("empty", 30))
+    perception.finish()
+
+    (event, first), (closed, _) = sink.opened_events[0], sink.closed_events[0]
+    assert (event.trigger, event.prompt, event.severity) == ("visitor", "a person walking", Severity.ALERT)
+    assert (event.source, event.state, closed.state) == (Source.REPLAY, EventState.OPEN, EventState.CLOSED)
+    assert (event.id, len(sink.opened_events), len(sink.closed_events)) == (closed.id, 1, 1)
+    assert (closed.started_pts_s, closed.ended_pts_s) == pytest.approx((2.0, 4.0))
+    assert (closed.encoder, closed.run_id) == ("colours", "run-1")
+    assert closed.score > 1
+    assert first is not None
+    assert first.role == "first"
+
+
+def test_a_static_scene_opens_nothing() -> None:
+    """An hour of lawn is no event."""
+    sink = RememberingSink()
+    perception = perceiver(sink, VISITOR, TRAFFIC)
+    perception.process(Camera().frames("empty", 200))
+    perception.finish()
+
+    assert sink.opened_events == []
+
+
+def test_a_passing_car_opens_the_cars_trigger_only() -> None:
+    """ "a person walking" stays silent for cars."""
+    sink = RememberingSink()
+    perceiver(sink, VISITOR, TRAFFIC).process(Camera().frames("car", 10))
+
+    assert [event.trigger for event, _ in sink.opened_events] == ["traffic"]
+
+
+def test_the_sink_hears_of_a_going_event_about_once_a_second() -> None:
+    """The event list moves on without a commit for every frame."""
+    sink = RememberingSink()
+    perceiver(sink, VISITOR).process(Camera(step_s=0.2).frames("person", 26))
+
+    assert len(sink.extended_events) == 4
+
+
+def test_an_event_keeps_few_stills() -> None:
+    """First, peak, last and some between: at most eight."""
+    sink = RememberingSink()
+    perception = perceiver(sink, VISITOR)
+    perception.process(Camera().frames("person", 100, still=True))
+    perception.finish()
+    _, stills = sink.closed_events[0]
+
+    assert 3 <= len(stills) <= 7
+    assert {"peak", "last", "middle"} == {kept.role for kept in stills}
+
+
+def test_a_still_just_before_the_event_serves_when_there_is_none_in_it() -> None:
+    """Stills come once a second: the first alert has a picture all the same."""
+    sink, camera = RememberingSink(), Camera()
+    perception = perceiver(sink, VISITOR)
+    perception.process([camera.frame(moving=True, still=True), *camera.frames("person", 3)])
+
+    assert sink.opened_events[0][1] is not None
+
+
+def test_a_new_run_ends_the_events_of_the_old_one() -> None:
+    """After a break of the stream the event before it is over, and its description is made."""
+    sink, camera = RememberingSink(), Camera()
+    perception = perceiver(sink, VISITOR)
+    perception.process(camera.frames("person", 5))
+    camera.run_id = "run-2"
+    perception.process([camera.frame("empty")])
+
+    assert [event.run_id for event, _ in sink.closed_events] == ["run-1"]
+
+
+def test_no_window_holds_frames_of_two_runs() -> None:
+    """Every frame stands in one stored window, and no window crosses a break."""
+    sink, camera = RememberingSink(), Camera()
+    perception = perceiver(sink, VISITOR)
+    frames = camera.frames("empty", 10)
+    camera.run_id = "run-2"
+    perception.process([*frames, *camera.frames("empty", 9)])
+    perception.finish()
+
+    assert [[frame.index for frame in window.frames] for window in sink.windows] == [
+        list(range(8)),
+        [8, 9],
+        list(range(10, 18)),
+        [18],
+    ]
+    assert all(len({frame.run_id for frame in window.frames}) == 1 for window in sink.windows)
+
+
+def test_a_lost_camera_ends_its_events_and_no_others() -> None:
+    """Who pulls one camera's plug ends that camera's event; the other goes on."""
+    sink = RememberingSink()
+    perception = perceiver(sink, VISITOR, cameras=("door", "garden"))
+    for name in ("door", "garden"):
+        perception.process(Camera(name=name).frames("person", 5))
+    perception.camera_lost("door")
+    perception.camera_lost("never seen")
+    perception.process([])
+
+    assert [event.camera for event, _ in sink.closed_events] == ["door"]
+
+
+def test_a_scene_change_is_no_visitor() -> None:
+    """When the infrared light goes on, everything looks different and nothing has happened."""
+    sink = RememberingSink()
+    perceiver(sink, VISITOR).process(Camera().frames("person", 10, scene_changed=True))
+
+    assert sink.opened_events == []
+
+
+def test_an_event_ends_although_the_scene_has_changed() -> None:
+    """A switch to night during an event doesn't leave it open for ever."""
+    sink, camera = RememberingSink(), Camera()
+    perception = perceiver(sink, VISITOR)
+    perception.process([*camera.frames("person", 5), *camera.frames("empty", 20, scene_changed=True)])
+
+    assert len(sink.closed_events) == 1
+
+
+def test_only_motion_in_the_triggers_zones_counts() -> None:
+    """The pavement is not the driveway."""
+    sink, camera = RememberingSink(), Camera()
+    perception = perceiver(sink, replace(VISITOR, zones=("driveway",)))
+    perception.process(camera.frames("person", 5, zones=("pavement",)))
+    assert sink.opened_events == []
+
+    perception.process(camera.frames("person", 5, zones=("pavement", "driveway")))
+
+    assert sink.opened_events[0][0].zones == ("pavement", "driveway")
+
+
+def test_a_camera_that_always_looks_a_bit_like_it_gets_its_own_threshold() -> None:
+    """A coat that moved once and now hangs there raises this camera's threshold, not the other's."""
+    sink = RememberingSink()
+    perception = perceiver(sink, VISITOR, cameras=("hall", "door"))
+    coat = View(painted("person", 0.5), painted("empty"))
+    perception.process(Camera(name="hall").frames("empty", 60, crop=coat))
+    perception.process(Camera(name="door").frames("empty", 60))
+
+    assert perception.thresholds()["hall"]["visitor"] > perception.thresholds()["door"]["visitor"]
+    assert sink.opened_events == []
+
+
+def test_a_prompt_that_cannot_be_embedded_costs_its_own_trigger_only() -> None:
+    """A mistake in one trigger is logged by name; the others work."""
+    sink = RememberingSink()
+    rules = (TriggerRule("odd", "an unspeakable thing"), TriggerRule("odder", "an infinite thing"), VISITOR)
+    with structlog.testing.capture_logs() as logs:
+        perceiver(sink, *rules).process(Camera().frames("person", 5))
+
+    assert [event.trigger for event, _ in sink.opened_events] == ["visitor"]
+    assert [log["trigger"] for log in logs if log["event"] == "trigger_left_out"] == ["odd", "odder"]
+    assert "77 tokens" in logs[0]["reason"]
+
+
+def test_a_sick_camera_does_not_blind_the_others() -> None:
+    """One camera's pictures make the model answer nonsense; the other camera's visitor is seen."""
+    sink, sick, door = RememberingSink(), Camera(name="sick"), Camera()
+    perception = perceiver(sink, VISITOR, cameras=("sick", "door"))
+    for _ in range(5):
+        perception.process([sick.frame(whole=View(broken(), None)), door.frame("person")])
+
+    assert [event.camera for event, _ in sink.opened_events] == ["door"]
+    assert perception.counts()["frames_unusable"] == 5
+
+
+def test_a_frame_that_comes_late_is_left_out() -> None:
+    """Time doesn't run backwards within a run."""
+    sink, camera = RememberingSink(), Camera()
+    early, late = camera.frame("person"), camera.frame("person")
+    perception = perceiver(sink, VISITOR)
+    perception.process([late, early])
+
+    assert perception.counts()["frames"] == 1
+    assert perception.counts()["frames_unusable"] == 1
+
+
+def test_a_sink_that_fails_gets_the_same_event_again_before_any_other() -> None:
+    """A full disk delays events; it neither loses nor reorders them."""
+    sink, camera = RememberingSink(errors=[StoreError("the disk is full"), StoreError("the disk is full")]), Camera()
+    perception = perceiver(sink, VISITOR)
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            perception.process(camera.frames("person", 4))
+    perception.process([])
+    perception.finish()
+
+    assert [call for call in sink.calls if call != "observed"] == ["opened", "extended", "closed"]
+
+
+def test_the_thread_perceives_what_is_put_and_closes_its_events_when_it_stops() -> None:
+    """At a stop nothing that waits is thrown away, and no event stays open."""
+    sink, mailbox = RememberingSink(), FrameMailbox(frames_per_camera=100)
+    perception = perceiver(sink, VISITOR, mailbox=mailbox)
+    fatal: list[str] = []
+    worker = Worker("perception", perception.run, on_fatal=lambda _status, reason: fatal.append(reason))
+    for frame in Camera().frames("person", 10):
+        mailbox.put(frame)
+    worker.ask_to_stop()
+    stopped = threading.Thread(target=lambda: perception.run(worker))
+    stopped.start()
+    stopped.join(10)
+
+    assert [call for call in sink.calls if call != "observed"] == ["opened", "extended", "closed"]
+    assert fatal == []

@@ -1,0 +1,221 @@
+"""The perception thread: frames in, events out.
+
+    mailbox → FrameEmbedder → SlidingWindow (per camera) → TemporalTransformer → CameraWatch (per camera) → sink
+
+One thread serves all cameras, since one encoder call for many pictures is cheaper than many calls, and a second copy of
+the weights would cost more memory than it gains. A replay calls `process` and `finish` from its own thread instead.
+
+B = windows, T = frames of a window, D = dimension of the embedding space.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import numpy as np
+import structlog
+import torch
+
+from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.base.worker import Worker
+from vidsense_daemon.domain.events import Source
+from vidsense_daemon.domain.frames import Frame
+from vidsense_daemon.domain.ports import Encoder, EventSink
+from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.perception.embedding import FrameEmbedder
+from vidsense_daemon.perception.mailbox import FrameMailbox
+from vidsense_daemon.perception.owed import OwedCalls
+from vidsense_daemon.perception.prompts import PromptBook
+from vidsense_daemon.perception.scoring import TriggerTexts
+from vidsense_daemon.perception.temporal import TemporalTransformer
+from vidsense_daemon.perception.triggers import TriggerRule
+from vidsense_daemon.perception.watch import CameraWatch
+from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of, seconds_of
+
+DEFAULT_WINDOW_FRAMES = 8
+_TAKE_TIMEOUT_S = 0.5  # how late a lost camera or a stop is noticed
+_REPORT_EVERY_S = 60.0
+
+
+class _Kind(Enum):
+    SEE = auto()  # a new window for the triggers
+    OBSERVE = auto()  # a window to keep
+    END = auto()  # the run is over
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One thing to do for one camera, in the order of its frames."""
+
+    kind: _Kind
+    camera: str
+    frames: Frames
+
+
+class Perceiver:
+    """Owns the encoder and all that is known of each camera; only `camera_lost` may be called from other threads."""
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder,
+        sink: EventSink,
+        mailbox: FrameMailbox,
+        triggers: Mapping[str, Sequence[TriggerRule]],
+        source: Source = Source.LIVE,
+        window_frames: int = DEFAULT_WINDOW_FRAMES,
+        temporal: TemporalTransformer | None = None,
+        max_batch_pictures: int = 32,
+        clock: Clock | None = None,
+    ) -> None:
+        """``triggers`` names each camera's rules; a camera without any is still embedded and observed."""
+        self._encoder = encoder
+        self._sink = OwedCalls(sink)
+        self._mailbox = mailbox
+        self._triggers = triggers
+        self._source = source
+        self._window_frames = window_frames
+        self._temporal = temporal or TemporalTransformer(dimension=encoder.dimension)
+        self._temporal.eval()
+        self._embedder = FrameEmbedder(encoder, max_batch_pictures=max_batch_pictures)
+        self._prompts = PromptBook(encoder)
+        self._clock = clock or SystemClock()
+        self._sliding: dict[str, SlidingWindow] = {}
+        self._watches: dict[str, CameraWatch] = {}
+        self._lost: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._log = structlog.get_logger()
+        self._frames = 0
+        self._reported_mono_s = self._clock.mono_s()
+
+    def run(self, worker: Worker) -> None:
+        """The thread's body: perceive until asked to stop, then what still waits; close what is open."""
+        while not worker.stopping.is_set():
+            worker.beat()
+            self._sink.settle()  # before new frames are taken: what the sink refused comes first
+            self.process(self._mailbox.take_all(_TAKE_TIMEOUT_S))
+            worker.worked()
+            self._report()
+        while frames := self._mailbox.take_all(0):
+            worker.beat()
+            self.process(frames)
+        self.finish()
+
+    def process(self, frames: Sequence[Frame]) -> None:
+        """Perceive these frames, each camera's in the order of its time; returns when the sink has taken it all.
+
+        Raises:
+            StoreError: the sink could not commit; it gets the same calls again before any other.
+        """
+        steps: list[_Step] = []
+        for frame in self._embedder.embed(frames):
+            steps += self._steps_of(frame)
+        steps += [step for camera in self._newly_lost() for step in self._end_of_run(camera)]
+        self._take(steps)
+
+    def camera_lost(self, camera: str) -> None:
+        """The camera's stream is gone: its open events end. From any thread; takes effect within a moment."""
+        self._lost.put(camera)
+
+    def finish(self) -> None:
+        """The streams have ended: store the windows begun and close what is open."""
+        self._take([step for camera in self._sliding for step in self._end_of_run(camera)])
+
+    def counts(self) -> dict[str, int]:
+        """What was done since the start, for logs and metrics."""
+        return {
+            "frames": self._frames,
+            "frames_unusable": self._embedder.unusable_frames.total(),
+            "frames_replaced": sum(self._mailbox.replaced().values()),
+            "pictures_embedded": self._embedder.embedded_pictures,
+            "backgrounds_reused": self._embedder.reused_backgrounds,
+        }
+
+    def thresholds(self) -> dict[str, dict[str, float]]:
+        """Each camera's present threshold δ of each of its triggers."""
+        return {camera: watch.thresholds() for camera, watch in self._watches.items()}
+
+    def _steps_of(self, frame: EmbeddedFrame) -> list[_Step]:
+        sliding = self._sliding.setdefault(frame.camera, SlidingWindow(window_frames=self._window_frames))
+        steps = self._end_of_run(frame.camera) if sliding.run_id not in (None, frame.run_id) else []
+        if not sliding.takes(frame):
+            self._embedder.refuse(frame, "it is older than the frame before it")
+            return steps
+        self._frames += 1
+        steps.append(_Step(_Kind.SEE, frame.camera, sliding.add(frame)))
+        if unobserved := sliding.take_unobserved():
+            steps.append(_Step(_Kind.OBSERVE, frame.camera, unobserved))
+        return steps
+
+    def _end_of_run(self, camera: str) -> list[_Step]:
+        sliding = self._sliding.get(camera)
+        if sliding is None:
+            return []
+        begun = sliding.take_unobserved(partial=True)
+        sliding.clear()
+        observe = [_Step(_Kind.OBSERVE, camera, begun)] if begun else []
+        return [*observe, _Step(_Kind.END, camera, ())]
+
+    def _take(self, steps: Sequence[_Step]) -> None:
+        windows = self._contextualise({step.frames for step in steps if step.frames})
+        for step in steps:
+            match step.kind:
+                case _Kind.SEE:
+                    self._watch(step.camera).see(windows[step.frames])
+                case _Kind.OBSERVE:
+                    self._sink.observed(windows[step.frames], self._encoder.name)
+                case _Kind.END:
+                    self._watch(step.camera).end_run()
+        self._sink.settle()
+
+    def _contextualise(self, wanted: set[Frames]) -> dict[Frames, Window]:
+        """Windows of these frames; those of equal length pass the temporal transformer together."""
+        by_length: dict[int, list[Frames]] = defaultdict(list)
+        for frames in wanted:
+            by_length[len(frames)].append(frames)
+        windows: dict[Frames, Window] = {}
+        for same_length in by_length.values():
+            x = torch.from_numpy(np.stack([inputs_of(frames) for frames in same_length]))  # (B, T, D)
+            seconds = torch.from_numpy(np.stack([seconds_of(frames) for frames in same_length]))  # (B, T)
+            with torch.inference_mode():
+                made = self._temporal(x, seconds, causal=True)
+            each = zip(same_length, made.frames.numpy(), made.pooled.numpy(), strict=True)
+            windows |= {frames: Window(frames, contextualised, pooled) for frames, contextualised, pooled in each}
+        return windows
+
+    def _watch(self, camera: str) -> CameraWatch:
+        if camera not in self._watches:
+            self._watches[camera] = CameraWatch(
+                camera=camera,
+                triggers=self._texts_of(camera),
+                sink=self._sink,
+                source=self._source,
+                encoder=self._encoder.name,
+            )
+        return self._watches[camera]
+
+    def _texts_of(self, camera: str) -> dict[TriggerRule, TriggerTexts]:
+        """The camera's triggers that the encoder understands; the others are logged and left out."""
+        texts = {}
+        for rule in self._triggers.get(camera, ()):
+            try:
+                texts[rule] = self._prompts.texts_of(rule)
+            except PermanentError as error:
+                self._log.error("trigger_left_out", camera=camera, trigger=rule.name, reason=str(error))
+        return texts
+
+    def _newly_lost(self) -> list[str]:
+        lost = []
+        while not self._lost.empty():
+            lost.append(self._lost.get())
+        return lost
+
+    def _report(self) -> None:
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s - self._reported_mono_s >= _REPORT_EVERY_S:
+            self._reported_mono_s = now_mono_s
+            self._log.info("perceived", **self.counts())

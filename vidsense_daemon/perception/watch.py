@@ -1,0 +1,184 @@
+"""One camera's triggers at work: windows go in, events come out.
+
+Called by the perception thread, once for every new window. It scores the window's newest frame for each trigger, learns
+what the camera scores while it is calm, and keeps each open event up to date.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from vidsense_daemon.domain.events import Event, EventState, Source, new_event_id
+from vidsense_daemon.domain.ports import EventSink
+from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.perception.calibration import CalmScores
+from vidsense_daemon.perception.scoring import Score, TriggerTexts, look_at, score
+from vidsense_daemon.perception.stills import StillChoice
+from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
+from vidsense_daemon.perception.windows import input_of
+
+_EXTENDED_EVERY = timedelta(seconds=1)  # a commit for every frame would wear the disk and tell nobody more
+_CALM_AFTER = timedelta(seconds=3)  # who has just stopped moving may still stand there
+_REMEMBERED_LOOKS = 8  # enough to find the frame and the still in which an event began
+
+
+@dataclass(slots=True)
+class _Open:
+    event: Event
+    stills: StillChoice
+    told_at: datetime  # in frame time: when the sink last heard of it
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A trigger on this camera."""
+
+    rule: TriggerRule
+    texts: TriggerTexts
+    state: TriggerState
+    calm: CalmScores
+    looks: deque[tuple[EmbeddedFrame, Evidence]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOKS))
+    open: _Open | None = None
+
+
+class CameraWatch:
+    """The triggers of one camera; not thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        camera: str,
+        triggers: Mapping[TriggerRule, TriggerTexts],
+        sink: EventSink,
+        source: Source,
+        encoder: str,
+    ) -> None:
+        self._camera = camera
+        self._sink = sink
+        self._source = source
+        self._encoder = encoder
+        self._moved_at: datetime | None = None
+        self._window: Window | None = None
+        self._watched = [
+            _Watched(rule, texts, TriggerState(rule), CalmScores(floor=rule.threshold))
+            for rule, texts in triggers.items()
+        ]
+
+    def see(self, window: Window) -> None:
+        """Take in the window that ends with the camera's next frame."""
+        self._window = window
+        frame = window.frames[-1]
+        if frame.moving:
+            self._moved_at = frame.captured_at
+        look = None if frame.scene_changed else look_at(frame, window.contextualised[-1] - input_of(frame))
+        for watched in self._watched:
+            if look is not None:
+                self._judge(watched, frame, score(look, watched.texts), window)
+            elif watched.state.active:  # nothing can be said of this frame, but time goes on
+                nothing = Evidence(at=frame.captured_at, presence=0.0, holds=False, moving=False)
+                self._follow(watched, frame, nothing, window)
+
+    def end_run(self) -> None:
+        """The run ended or the stream was lost: close what is open."""
+        for watched in self._watched:
+            watched.looks.clear()
+            if watched.state.end_run() and self._window is not None:
+                self._close(watched, self._window)
+        self._moved_at = self._window = None
+
+    def thresholds(self) -> dict[str, float]:
+        """Each trigger's present δ."""
+        return {watched.rule.name: watched.calm.threshold for watched in self._watched}
+
+    def _judge(self, watched: _Watched, frame: EmbeddedFrame, seen: Score, window: Window) -> None:
+        evidence = Evidence(
+            at=frame.captured_at,
+            presence=seen.presence,
+            holds=seen.wins and seen.presence > watched.calm.threshold and _in_zones(watched.rule, frame),
+            moving=frame.moving,
+        )
+        if self._is_calm(frame) and not watched.state.active:
+            watched.calm.learn(seen.presence)
+        self._follow(watched, frame, evidence, window)
+
+    def _follow(self, watched: _Watched, frame: EmbeddedFrame, evidence: Evidence, window: Window) -> None:
+        watched.looks.append((frame, evidence))
+        match watched.state.observe(evidence):
+            case Opened() as opened:
+                self._open(watched, opened, window)
+            case Extended():
+                self._extend(watched, frame, evidence)
+            case Closed():
+                self._close(watched, window)
+            case None:
+                pass
+
+    def _open(self, watched: _Watched, opened: Opened, window: Window) -> None:
+        since = [(frame, look) for frame, look in watched.looks if look.at >= opened.first.at]
+        first, last = since[0][0], since[-1][0]
+        stills = StillChoice()
+        # a still comes once a second at most: when none fell on these looks, the one just before shows the same scene
+        for frame, look in since if any(frame.still for frame, _ in since) else watched.looks:
+            if frame.still is not None:
+                stills.add(frame.still, look.presence)
+        event = Event(
+            id=new_event_id(opened.first.at),
+            camera=self._camera,
+            trigger=watched.rule.name,
+            prompt=watched.rule.prompt,
+            severity=watched.rule.severity,
+            source=self._source,
+            state=EventState.OPEN,
+            run_id=last.run_id,
+            encoder=self._encoder,
+            started_at=opened.first.at,
+            ended_at=last.captured_at,
+            started_pts_s=first.pts_s,
+            ended_pts_s=last.pts_s,
+            score=opened.best.presence,
+            first_box=first.box,
+            last_box=last.box,
+            zones=_joined((), *(frame.zones for frame, look in since if look.holds)),
+        )
+        watched.open = _Open(event, stills, told_at=last.captured_at)
+        self._sink.opened(event, stills.first, window)
+
+    def _extend(self, watched: _Watched, frame: EmbeddedFrame, evidence: Evidence) -> None:
+        if (opened := watched.open) is None:
+            return
+        if frame.still is not None:
+            opened.stills.add(frame.still, evidence.presence)
+        opened.event = replace(
+            opened.event,
+            ended_at=frame.captured_at,
+            ended_pts_s=frame.pts_s,
+            score=max(opened.event.score, evidence.presence),
+            last_box=frame.box,
+            zones=_joined(opened.event.zones, frame.zones),
+        )
+        if frame.captured_at - opened.told_at >= _EXTENDED_EVERY:
+            opened.told_at = frame.captured_at
+            self._sink.extended(opened.event)
+
+    def _close(self, watched: _Watched, window: Window) -> None:
+        if (opened := watched.open) is None:
+            return
+        watched.open = None
+        self._sink.closed(replace(opened.event, state=EventState.CLOSED), opened.stills.rest(), window)
+
+    def _is_calm(self, frame: EmbeddedFrame) -> bool:
+        """Whether the frame shows the box where something last moved, and nothing has moved there for a while."""
+        rested = self._moved_at is None or frame.captured_at - self._moved_at > _CALM_AFTER
+        return frame.crop is not None and not frame.moving and rested
+
+
+def _in_zones(rule: TriggerRule, frame: EmbeddedFrame) -> bool:
+    """A frame's zones are those in which something moves, so only a moving frame can be elsewhere."""
+    return not rule.zones or not frame.moving or not set(rule.zones).isdisjoint(frame.zones)
+
+
+def _joined(zones: tuple[str, ...], *more: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*zones, *(zone for some in more for zone in some)]))
