@@ -5,6 +5,7 @@
     ├── TransientError       the world may be better in a moment; the worker waits and tries again
     │   ├── StreamError      a camera's stream could not be opened, read or decoded
     │   ├── DescriberError   the describer did not answer, or not now
+    │   │   └── DescriberUnavailableError   it is not there at all: no event is to blame
     │   └── DeliveryError    a hook did not take a delivery
     ├── PermanentError       this one item can never succeed; the next one may
     └── StoreError           the database or the media folder failed
@@ -45,6 +46,10 @@ class StreamError(TransientError):
 
 class DescriberError(TransientError):
     """The describer did not answer, or not now."""
+
+
+class DescriberUnavailableError(DescriberError):
+    """The describer is not there at all: no event is to blame, and none is counted as failed for it."""
 
 
 class DeliveryError(TransientError):

@@ -43,7 +43,11 @@ class Encoder(Protocol):
 
 
 class EventSink(Protocol):
-    """Takes what perception found. Each call returns after the commit, so what was acknowledged survives a kill."""
+    """Takes what perception found.
+
+    `opened` and `closed` return after the commit, so what was acknowledged survives a kill. `extended` and `observed`
+    return at once and are stored within a second or two: they come all day, and an fsync each would wear out a disk.
+    """
 
     def opened(self, event: Event, first: EventStill | None, window: Window) -> None:
         """Store a new event, what it owes and its first still, in one transaction."""
@@ -73,10 +77,14 @@ class Describer(Protocol):
         """The event in words, from its stored stills and scores.
 
         Raises:
-            DescriberError: not now; the event stays pending and is tried again.
+            DescriberUnavailableError: nobody is there, or it stops; the event stays pending, none is to blame.
+            DescriberError: not now; the event stays pending and is tried again a few times.
             PermanentError: never for this event; it is marked failed.
-            ConfigError is not raised: a missing model is a DescriberError that says what to run.
+            ConfigError is not raised: a missing model is unavailable, with a message that says what to run.
         """
+
+    def close(self) -> None:
+        """Give up what is in flight, from any thread; `describe` then raises DescriberUnavailableError."""
 
 
 class DescriptionQueue(Protocol):
