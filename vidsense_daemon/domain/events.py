@@ -51,6 +51,7 @@ class DeliveryPhase(StrEnum):
     """Why a hook is called; all phases of an event carry the same event id."""
 
     OPENED = "opened"  # at once, with the trigger's own words
+    CLOSED = "closed"  # it is over: for hooks that show a state, such as MQTT
     DESCRIBED = "described"  # the same event, now with a description
 
 
