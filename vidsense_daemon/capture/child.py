@@ -1,0 +1,119 @@
+"""The capture child: one process that watches one camera and sends its sampled frames up a pipe.
+
+Started by `capture.supervisor` as `python -m vidsense_daemon.capture.child`; reads its options (one line of JSON) and
+later orders (a line each) on standard input, writes messages of `capture.wire` to standard output. It is a process
+because nothing else ends a blocked read at once, and because a hostile stream may eat its memory or crash its decoder:
+neither touches another camera (decision 0001). It imports no torch, no OpenCV and no database: it stays below 90 MiB.
+
+It ends when its parent does: the kernel kills it (PR_SET_PDEATHSIG), and the end of standard input ends it as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+from vidsense_daemon.base.errors import VidsenseError
+from vidsense_daemon.capture.faults import CameraError, Fault
+from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.capture.watching import Outlet, watch
+from vidsense_daemon.capture.wire import pack
+
+_PR_SET_PDEATHSIG = 1
+_MIB = 1024 * 1024
+
+
+class PipeOutlet(Outlet):
+    """Writes messages to the parent; blocks while the parent does not read, which is how a replay is slowed down."""
+
+    def __init__(self, pipe: BinaryIO) -> None:
+        self._pipe = pipe
+
+    def send(self, pieces: list[bytes | memoryview]) -> None:
+        for piece in pieces:
+            self._pipe.write(piece)
+        self._pipe.flush()
+
+    def say(self, kind: str, **values: Any) -> None:
+        self.send(pack({"kind": kind, **values}))
+
+
+class Orders:
+    """What the parent has ordered since the start; read by the watching loop, written by the listening thread."""
+
+    def __init__(self) -> None:
+        self._waiting: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def put(self, order: dict[str, Any]) -> None:
+        with self._lock:
+            self._waiting.append(order)
+
+    def take(self) -> list[dict[str, Any]]:
+        """The orders that came since the last call, oldest first."""
+        if not self._waiting:
+            return []
+        with self._lock:
+            taken, self._waiting = self._waiting, []
+        return taken
+
+
+def main() -> int:
+    """Watch until the stream ends or the parent does; 0 when all was said that there is to say."""
+    _die_with_parent()
+    # an operator's Ctrl-C reaches the whole terminal; the parent decides when its children end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # frames own the true standard output; whatever else prints goes to the log
+    pipe = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    outlet = PipeOutlet(pipe)
+    options = StreamOptions.from_json(sys.stdin.readline())
+    orders = Orders()
+    threading.Thread(target=_listen, args=(orders,), name="orders", daemon=True).start()
+    _limit_memory(options.memory_limit_mb)
+    try:
+        watch(options, outlet, orders.take, now=lambda: datetime.now(UTC), mono_s=time.monotonic, sleep=time.sleep)
+    except CameraError as fault:
+        outlet.say("fault", fault=fault.fault.value, message=str(fault))
+    except VidsenseError as error:
+        outlet.say("fault", fault=Fault.LOST.value, message=str(error))
+    except MemoryError:
+        outlet.say("fault", fault=Fault.MEMORY.value, message="the capture process ran out of the memory it may use")
+    except BrokenPipeError:
+        return 1  # the parent is gone
+    return 0
+
+
+def _listen(orders: Orders) -> None:
+    """Orders come as lines of JSON; the end of the input is the parent's end."""
+    for line in sys.stdin:
+        with contextlib.suppress(ValueError):
+            orders.put(json.loads(line))
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    """The kernel kills this process when the thread that started it ends; elsewhere the input's end must do."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() == 1:
+        os._exit(0)  # the parent ended before the kernel was told
+
+
+def _limit_memory(limit_mb: int) -> None:
+    """Private memory only (RLIMIT_DATA): libraries' files, shared by all children, do not count."""
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_mb * _MIB, limit_mb * _MIB))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

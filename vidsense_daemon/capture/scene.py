@@ -1,0 +1,127 @@
+"""One camera's scene: what moves in it, what it looks like when nothing does, and which frames are worth sending.
+
+Pictures and moments go in, `Frame`s come out; the child owns the stream, the clock and the pipe. Pure but for swscale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from vidsense_daemon.capture.background import Background
+from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX, Change, ChangeGate
+from vidsense_daemon.capture.masks import PrivacyMask, covered
+from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.capture.sampling import Sampler
+from vidsense_daemon.capture.timeline import Moment
+from vidsense_daemon.capture.views import Scaler, Square, WorkingPicture, blacken, square_around
+from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
+
+_STILL_EVERY_S = 1.0
+
+TakeStill = Callable[[], tuple[bytes, int, int, datetime | None] | None]
+"""Makes a JPEG of this moment, with its width, height and own time; none when the camera has none now."""
+
+
+class Scene:
+    """Looks at one camera's decoded frames, in order."""
+
+    def __init__(
+        self, options: StreamOptions, *, scaler: Scaler, sampler: Sampler, new_run_id: Callable[[], str]
+    ) -> None:
+        gate_size = (GATE_WIDTH_PX, GATE_HEIGHT_PX)
+        self._gate = ChangeGate(
+            threshold_levels=options.motion_threshold_levels,
+            changed_ratio=options.motion_changed_ratio,
+            ignored=covered(options.motion_masks, *gate_size),
+            zones={name: covered([polygon], *gate_size) for name, polygon in options.zones.items()},
+        )
+        self._privacy = PrivacyMask(options.privacy_masks) if options.privacy_masks else None
+        self._scaler = scaler
+        self._sampler = sampler
+        self._new_run_id = new_run_id
+        self._background = Background()
+        self._run_id = ""
+        self._index = 0
+        self._box: Box | None = None
+        self._still_due_s = float("-inf")
+        self._cuts: dict[Square, Picture] = {}
+        self._cuts_version = -1
+
+    def start_run(self) -> None:
+        """Stream time is broken: nothing of the next frame may be compared with the last one."""
+        self._run_id, self._index = self._new_run_id(), 0
+        self._box = None
+        self._still_due_s = float("-inf")
+        self._gate.forget()
+        self._sampler.start_run()
+
+    def scene_changed(self) -> None:
+        """Somebody who sees more of the picture than the gate does says that the scene is another one."""
+        self._background.start_anew()
+
+    def look(self, picture: WorkingPicture, moment: Moment, take_still: TakeStill) -> Frame | None:
+        """The frame to send, when this one is worth it. ``picture`` is blackened in place where it is private."""
+        if self._privacy:
+            blacken(picture.planes, self._privacy(picture.width_px, picture.height_px))
+        change = self._gate.compare(self._scaler.small_luma(picture, GATE_WIDTH_PX, GATE_HEIGHT_PX))
+        self._follow(picture, change, moment.pts_s)
+        wanted = change.scene_changed or self._background.picture is None
+        if not self._sampler.sends(moment.pts_s, wanted=wanted, moving=change.moving):
+            return None
+        frame = self._frame(picture, change, moment, take_still)
+        self._index += 1
+        return frame
+
+    def _follow(self, picture: WorkingPicture, change: Change, at_s: float) -> None:
+        if change.scene_changed:
+            self._background.start_anew()
+        elif change.relit:
+            self._background.relight(change.relit)
+        self._background.come_back(picture)
+        self._background.see(picture, at_s)
+        self._box = change.box or self._box
+
+    def _frame(self, picture: WorkingPicture, change: Change, moment: Moment, take_still: TakeStill) -> Frame:
+        return Frame(
+            camera="",  # the supervisor knows it
+            run_id=self._run_id,
+            index=self._index,
+            captured_at=moment.captured_at,
+            pts_s=moment.pts_s,
+            whole=self._view(picture, (0, 0, picture.width_px, picture.height_px)),
+            crop=self._view(picture, square_around(self._box, picture.width_px, picture.height_px))
+            if self._box
+            else None,
+            box=self._box,
+            moving=change.moving,
+            changed_ratio=change.changed_ratio,
+            scene_changed=change.scene_changed,
+            zones=change.zones,
+            still=self._still(change, moment, take_still),
+        )
+
+    def _view(self, picture: WorkingPicture, square: Square) -> View:
+        return View(self._scaler.cut(picture, square), self._background_cut(square))
+
+    def _background_cut(self, square: Square) -> Picture | None:
+        """The background changes seldom, and calm crops lie at the same place: the cut is made once."""
+        background = self._background.picture
+        if background is None:
+            return None
+        if self._cuts_version != self._background.version or len(self._cuts) > 8:
+            self._cuts.clear()
+            self._cuts_version = self._background.version
+        if square not in self._cuts:
+            self._cuts[square] = self._scaler.cut(background, square)
+        return self._cuts[square]
+
+    def _still(self, change: Change, moment: Moment, take_still: TakeStill) -> Still | None:
+        if not change.moving or moment.pts_s < self._still_due_s:
+            return None
+        taken = take_still()
+        if taken is None:
+            return None
+        self._still_due_s = moment.pts_s + _STILL_EVERY_S
+        jpeg, width_px, height_px, captured_at = taken
+        return Still(jpeg, width_px, height_px, captured_at or moment.captured_at, change.box)

@@ -1,0 +1,173 @@
+"""The parent's side of one camera: starts its capture child, reads the pipe, kills what stalls, tries again.
+
+Runs as the body of one `base.worker.Worker` thread per camera.
+
+    opening ──opened──► streaming ──fault, silence, crash──► waiting (0.5 s … 60 s) ──► opening …
+       └─fault, silence, crash──────────────────────────────────┘
+    a recording's end: ended, and the worker stops                     asked to stop: stopped
+
+Silence means that neither a frame nor progress came for `stall_limit_s`: the child says "progress" from the loop that
+sees packets, so a child that hangs says nothing. One log line a change of state; the same fault again is not a change.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from vidsense_daemon.base.backoff import Backoff
+from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.base.worker import Worker
+from vidsense_daemon.capture.faults import NEXT_STEP, CameraError, Fault
+from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.capture.process import CaptureProcess
+from vidsense_daemon.capture.state import CameraPhase, CameraState
+from vidsense_daemon.capture.wire import Message, unpack_frame
+from vidsense_daemon.domain.frames import Frame
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
+_POLL_S = 0.5  # how soon a stop is noticed
+_JITTER_RATIO = 0.2
+
+
+class CameraSupervisor:
+    """Keeps one camera's frames coming."""
+
+    def __init__(
+        self,
+        camera: str,
+        options: StreamOptions,
+        *,
+        on_frame: Callable[[Frame], None],
+        on_state: Callable[[CameraState], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self._camera = camera
+        self._options = options
+        self._on_frame = on_frame
+        self._on_state = on_state
+        self._clock = clock or SystemClock()
+        self._backoff = Backoff(first_s=_FIRST_WAIT_S, cap_s=_LONGEST_WAIT_S)
+        self._state = CameraState(camera, CameraPhase.OPENING, self._clock.now())
+        self._log = structlog.get_logger().bind(camera=camera)
+
+    @property
+    def state(self) -> CameraState:
+        """The newest state; may be read from any thread."""
+        return self._state
+
+    def run(self, worker: Worker) -> None:
+        """Watch until ``worker`` is asked to stop, or a recording is read to its end: then it stops the worker."""
+        while not worker.stopping.is_set():
+            try:
+                ended = self._session(worker)
+            except CameraError as fault:
+                self._lost(worker, fault)
+                continue
+            if ended and not self._options.loop:
+                self._enter(CameraPhase.ENDED)
+                worker.ask_to_stop()
+                return
+        self._enter(CameraPhase.STOPPED)
+
+    def _session(self, worker: Worker) -> bool:
+        """One life of the child; true when it has read a recording to its end.
+
+        Raises:
+            CameraError: the stream could not be opened, broke, or fell silent.
+        """
+        self._change(phase=CameraPhase.OPENING)
+        with CaptureProcess(self._options) as child:
+            heard_mono_s = self._clock.mono_s()
+            while not worker.stopping.is_set():
+                worker.beat()
+                for message in child.read(_POLL_S):
+                    heard_mono_s = self._clock.mono_s()
+                    if message.kind == "ended":
+                        return True
+                    self._take(worker, message)
+                if self._clock.mono_s() - heard_mono_s > self._options.stall_limit_s:
+                    raise self._silence()
+        return False
+
+    def _take(self, worker: Worker, message: Message) -> None:
+        if message.kind == "frame":
+            frame = unpack_frame(message, camera=self._camera, picture_px=self._options.picture_px)
+            if self._state.phase is not CameraPhase.STREAMING:
+                self._streams(worker)
+            self._state = replace(self._state, last_frame_at=frame.captured_at)
+            self._on_frame(frame)
+        elif message.kind == "opened":
+            self._describe(message.header)
+        elif message.kind == "progress":
+            self._count(message.header)
+        elif message.kind == "fault":
+            raise CameraError(Fault(message.header["fault"]), str(message.header["message"]))
+
+    def _streams(self, worker: Worker) -> None:
+        self._backoff.reset()
+        worker.worked()
+        self._enter(CameraPhase.STREAMING, sessions=self._state.sessions + 1)
+        self._log.info(
+            "camera_streaming",
+            codec=self._state.codec,
+            size=f"{self._state.width_px}x{self._state.height_px}",
+            decoder=self._state.decoder,
+        )
+
+    def _describe(self, header: dict[str, Any]) -> None:
+        self._change(
+            codec=str(header["codec"]),
+            width_px=int(header["width_px"]),
+            height_px=int(header["height_px"]),
+            fps=header["fps"],
+            decoder=str(header["decoder"]),
+        )
+
+    def _count(self, header: dict[str, Any]) -> None:
+        numbers = {key: value for key, value in header.items() if isinstance(value, int)}
+        self._change(rss_bytes=numbers.pop("rss_bytes", 0), counts=numbers)
+
+    def _silence(self) -> CameraError:
+        limit_s = self._options.stall_limit_s
+        if self._state.phase is CameraPhase.OPENING:
+            return CameraError(Fault.TIMEOUT, f"the camera could not be opened within {limit_s:g} s")
+        return CameraError(Fault.STALLED, f"no frame came for {limit_s:g} s")
+
+    def _lost(self, worker: Worker, fault: CameraError) -> None:
+        """Say it once, then wait before the next try."""
+        wait_s = self._backoff.next_s()
+        if fault.retry_after_s is not None:
+            # at least as long as the fault asks for: cameras lock accounts
+            wait_s = max(wait_s, fault.retry_after_s * random.uniform(1.0, 1.0 + _JITTER_RATIO))
+        new = self._state.fault is not fault.fault
+        message = f"{fault}; {NEXT_STEP[fault.fault]}"
+        self._enter(
+            CameraPhase.WAITING,
+            fault=fault.fault,
+            message=message,
+            next_try_in_s=wait_s,
+            faults=self._state.faults + 1,
+        )
+        if new:
+            self._log.warning("camera_lost", fault=fault.fault.value, reason=message, next_try_in_s=round(wait_s, 1))
+        self._rest(worker, wait_s)
+
+    def _rest(self, worker: Worker, wait_s: float) -> None:
+        end_mono_s = self._clock.mono_s() + wait_s
+        while (left_s := end_mono_s - self._clock.mono_s()) > 0 and not worker.stopping.is_set():
+            worker.beat()
+            self._clock.wait(worker.stopping, min(left_s, worker.beat_limit_s / 2))
+
+    def _enter(self, phase: CameraPhase, **changes: Any) -> None:
+        if phase is CameraPhase.STREAMING:
+            changes |= {"fault": None, "message": "", "next_try_in_s": None}
+        self._change(phase=phase, since=self._clock.now(), **changes)
+
+    def _change(self, **changes: Any) -> None:
+        self._state = replace(self._state, **changes)
+        self._on_state(self._state)

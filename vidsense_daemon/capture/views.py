@@ -1,0 +1,214 @@
+"""Pictures cut to the encoder's size without ever making a full-size array.
+
+A decoded frame is scaled once, by swscale, to a working picture of at most 768 px; masks, the background picture and
+all cuts are taken from there, so that a cut and its background have the same blur. The child calls this.
+
+A working picture is 4:2:0 in one array of (H·3/2, W): H rows of luma, then the two chroma planes, as FFmpeg does it.
+Levels are limited range (16..235), whatever the camera sends. `S` = the encoder's picture side in px.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import cast
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from vidsense_daemon.domain.frames import Box, Picture
+
+Levels = NDArray[np.uint8]
+HiddenAt = Callable[[int, int], NDArray[np.bool_]]  # (width_px, height_px) → (height_px, width_px): true is private
+Square = tuple[int, int, int, int]  # left, top, right, bottom in px of the working picture, all even
+
+LONGEST_SIDE_PX = 768  # a person at the far end of a drive is still some 30 px high
+_STILL_LONGEST_SIDE_PX = 1920
+_MARGIN = 0.65  # half the side of a crop, over the longer side of the box: room around what moved
+_MARGIN_PX = 4
+_JPEG_QUALITY_LAMBDA = 4 * 118  # FF_QP2LAMBDA: about quality 85, 250 kB at 1080p
+_BLACK_LUMA, _BLACK_CHROMA = 16, 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkingPicture:
+    """The small 4:2:0 picture that all looking is done on."""
+
+    planes: Levels  # (H·3/2, W)
+    colorspace: int  # the camera's matrix (BT.601, BT.709), needed to make RGB
+
+    @property
+    def width_px(self) -> int:
+        """W."""
+        return int(self.planes.shape[1])
+
+    @property
+    def height_px(self) -> int:
+        """H."""
+        return int(self.planes.shape[0]) * 2 // 3
+
+    @property
+    def luma(self) -> Levels:
+        """(H, W)."""
+        return self.planes[: self.height_px]
+
+    def chroma(self) -> tuple[Levels, Levels]:
+        """The two chroma planes of (H/2, W/2), as views."""
+        height, width = self.height_px, self.width_px
+        both = self.planes[height:].reshape(2, height // 2, width // 2)
+        return both[0], both[1]
+
+    def with_planes(self, planes: Levels) -> WorkingPicture:
+        """Another picture of the same camera: its background."""
+        return replace(self, planes=planes)
+
+
+class Scaler:
+    """Makes working pictures, cuts and stills; keeps swscale's tables between frames. Not thread-safe."""
+
+    def __init__(self, *, picture_px: int) -> None:
+        self._picture_px = picture_px
+        self._to_working = VideoReformatter()
+        self._to_small = VideoReformatter()
+        self._to_picture = VideoReformatter()
+        self._to_still = VideoReformatter()
+
+    def working_picture(self, frame: av.VideoFrame, *, quarter_turns: int = 0) -> WorkingPicture:
+        """The frame at working size, turned ``quarter_turns`` times counterclockwise."""
+        width, height = fit(frame.width, frame.height, LONGEST_SIDE_PX)
+        small = self._to_working.reformat(
+            frame,
+            width,
+            height,
+            format="yuv420p",
+            interpolation=Interpolation.AREA,
+            src_color_range=_range_of(frame),
+            dst_color_range=ColorRange.MPEG,
+            threads=1,
+        )
+        planes = cast("Levels", small.to_ndarray())
+        return WorkingPicture(turned(planes, quarter_turns), int(frame.colorspace))
+
+    def small_luma(self, picture: WorkingPicture, width_px: int, height_px: int) -> Levels:
+        """(height_px, width_px): the luma, averaged over areas, which takes most of the sensor's noise away."""
+        gray = av.VideoFrame.from_numpy_buffer(picture.luma, format="gray")
+        small = self._to_small.reformat(gray, width_px, height_px, interpolation=Interpolation.AREA, threads=1)
+        return cast("Levels", small.to_ndarray())
+
+    def whole(self, picture: WorkingPicture) -> Picture:
+        """(S, S, 3): the whole picture, squashed."""
+        return self.cut(picture, (0, 0, picture.width_px, picture.height_px))
+
+    def cut(self, picture: WorkingPicture, square: Square) -> Picture:
+        """(S, S, 3): one part of the picture as RGB."""
+        left, top, right, bottom = square
+        u, v = picture.chroma()
+        part = np.concatenate(
+            [
+                picture.luma[top:bottom, left:right].reshape(-1),
+                u[top // 2 : bottom // 2, left // 2 : right // 2].reshape(-1),
+                v[top // 2 : bottom // 2, left // 2 : right // 2].reshape(-1),
+            ]
+        ).reshape(-1, right - left)
+        frame = av.VideoFrame.from_numpy_buffer(part, format="yuv420p")
+        frame.colorspace = picture.colorspace
+        side = self._picture_px
+        # averaging where it shrinks, interpolating where it grows: as the encoder's own training pictures were made
+        shrinks = min(part.shape[1], bottom - top) >= side
+        rgb = self._to_picture.reformat(
+            frame,
+            side,
+            side,
+            format="rgb24",
+            interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
+            src_color_range=ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+        return cast("Picture", rgb.to_ndarray())
+
+    def jpeg(
+        self, frame: av.VideoFrame, *, hidden: HiddenAt | None = None, quarter_turns: int = 0
+    ) -> tuple[bytes, int, int]:
+        """A JPEG of the frame, at most 1920 px, with its width and height."""
+        width, height = fit(frame.width, frame.height, _STILL_LONGEST_SIDE_PX)
+        full = self._to_still.reformat(
+            frame,
+            width,
+            height,
+            format="yuvj420p",
+            interpolation=Interpolation.AREA,
+            src_color_range=_range_of(frame),
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+        if hidden or quarter_turns:
+            # a copy: the decoder still predicts later frames from the original
+            planes = turned(cast("Levels", full.to_ndarray()), quarter_turns)
+            if hidden:
+                blacken(planes, hidden(planes.shape[1], planes.shape[0] * 2 // 3), luma=0)
+            full = av.VideoFrame.from_ndarray(planes, format="yuvj420p")
+        return encode_jpeg(full), full.width, full.height
+
+
+def encode_jpeg(frame: av.VideoFrame) -> bytes:
+    """FFmpeg's own encoder takes the planes as they are: no RGB array of the full picture is made."""
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height = frame.width, frame.height
+    encoder.pix_fmt = "yuvj420p"
+    encoder.time_base = Fraction(1, 1)
+    encoder.qscale = True
+    encoder.global_quality = _JPEG_QUALITY_LAMBDA
+    frame.pts = 0
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
+def blacken(planes: Levels, hidden: NDArray[np.bool_], *, luma: int = _BLACK_LUMA) -> None:
+    """Black out, in place, what is hidden: (H·3/2, W) planes, (H, W) mask."""
+    height, width = hidden.shape
+    planes[:height][hidden] = luma
+    # a chroma sample belongs to four luma samples: grey as soon as one of them is hidden
+    quarter = hidden.reshape(height // 2, 2, width // 2, 2).any(axis=(1, 3))
+    planes[height:].reshape(2, height // 2, width // 2)[:, quarter] = _BLACK_CHROMA
+
+
+def square_around(box: Box, width_px: int, height_px: int) -> Square:
+    """The square of half-side 0.65 · the box's longer side + 4 px around its centre, kept inside the picture."""
+    x, y = box.centre
+    longer_px = max((box.right - box.left) * width_px, (box.bottom - box.top) * height_px)
+    half_px = _MARGIN * longer_px + _MARGIN_PX
+    left, right = _inside(x * width_px - half_px, x * width_px + half_px, width_px)
+    top, bottom = _inside(y * height_px - half_px, y * height_px + half_px, height_px)
+    return left, top, right, bottom
+
+
+def _inside(start: float, end: float, size_px: int) -> tuple[int, int]:
+    """Cut at the picture's edges, on even px because two of them share a chroma sample."""
+    first = max(0, min(int(start) // 2 * 2, size_px - 2))
+    last = min(size_px, max(-(-int(end) // 2) * 2, first + 2))
+    return first, last
+
+
+def fit(width_px: int, height_px: int, longest_side_px: int) -> tuple[int, int]:
+    """The size at which the longer side is at most ``longest_side_px``; both even and at least 2."""
+    scale = min(1.0, longest_side_px / max(width_px, height_px))
+    return max(2, round(width_px * scale / 2) * 2), max(2, round(height_px * scale / 2) * 2)
+
+
+def turned(planes: Levels, quarter_turns: int) -> Levels:
+    """4:2:0 planes turned ``quarter_turns`` times counterclockwise."""
+    if quarter_turns % 4 == 0:
+        return planes
+    height, width = planes.shape[0] * 2 // 3, planes.shape[1]
+    luma = np.rot90(planes[:height], quarter_turns)
+    chroma = np.rot90(planes[height:].reshape(2, height // 2, width // 2), quarter_turns, axes=(1, 2))
+    return np.concatenate([luma.reshape(-1), chroma.reshape(-1)]).reshape(-1, luma.shape[1])
+
+
+def _range_of(frame: av.VideoFrame) -> int:
+    """Full range when the frame or its format says so; cameras that say nothing send limited range."""
+    full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
+    return int(ColorRange.JPEG if full else ColorRange.MPEG)

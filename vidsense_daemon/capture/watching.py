@@ -1,0 +1,163 @@
+"""The child's loop: take a packet, decode it when needed, look, send. Clock, pipe and orders are arguments.
+
+open ──► opened ──► packet ► decode ► place in time ► look ► frame          progress every 2 s
+│
+└── the end: `ended` for a recording, a CameraError for a camera
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Protocol
+
+from vidsense_daemon.base.clock import from_ms
+from vidsense_daemon.capture.masks import PrivacyMask
+from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.capture.sampling import Sampler
+from vidsense_daemon.capture.scene import Scene
+from vidsense_daemon.capture.source import DecodedFrame, Source
+from vidsense_daemon.capture.timeline import LiveTimeline, Moment, RecordedTimeline
+from vidsense_daemon.capture.views import Scaler
+from vidsense_daemon.capture.wire import pack_frame
+
+_PROGRESS_EVERY_S = 2.0
+_UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
+
+Orders = Callable[[], Sequence[dict[str, Any]]]
+
+
+class Outlet(Protocol):
+    """Where messages go."""
+
+    def send(self, pieces: list[bytes | memoryview]) -> None: ...
+
+    def say(self, kind: str, **values: Any) -> None: ...
+
+
+class Watch:
+    """One stream session."""
+
+    def __init__(
+        self,
+        options: StreamOptions,
+        outlet: Outlet,
+        *,
+        now: Callable[[], datetime],
+        mono_s: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._options = options
+        self._outlet = outlet
+        self._now, self._mono_s, self._sleep = now, mono_s, sleep
+        self._scaler = Scaler(picture_px=options.picture_px)
+        self._sampler = Sampler(
+            calm_fps=options.calm_fps, busy_fps=options.busy_fps, max_frames_per_s=options.max_frames_per_s
+        )
+        self._scene = Scene(options, scaler=self._scaler, sampler=self._sampler, new_run_id=_new_run_id)
+        self._privacy = PrivacyMask(options.privacy_masks) if options.privacy_masks else None
+        self._place: Callable[[float | None], Moment] = self._place_live
+        self._timeline = LiveTimeline()
+        self._progress_due_mono_s = 0.0
+
+    def run(self, source: Source, take_orders: Orders) -> None:
+        """Watch until the stream ends."""
+        self._announce(source)
+        if self._options.is_file:
+            self._place = self._recorded(source)
+        for packet in source.packets():
+            for order in take_orders():
+                self._obey(order)
+            for frame in source.decode(packet):
+                self._see(frame)
+            self._report(source)
+
+    def _announce(self, source: Source) -> None:
+        self._outlet.say("opened", **asdict(source.facts))
+
+    def _recorded(self, source: Source) -> Callable[[float | None], Moment]:
+        at_ms = self._options.started_at_ms
+        started_at = self._now() if at_ms is None else from_ms(at_ms)
+        timeline = RecordedTimeline(started_at=started_at, frame_s=1 / (source.facts.fps or _UNKNOWN_FPS))
+        started_mono_s = self._mono_s()
+
+        def place(pts_s: float | None) -> Moment:
+            moment = timeline.place(pts_s)
+            if self._options.pace == "live":
+                ahead_s = (moment.captured_at - started_at).total_seconds() - (self._mono_s() - started_mono_s)
+                self._sleep(max(0.0, ahead_s))
+            return moment
+
+        return place
+
+    def _place_live(self, pts_s: float | None) -> Moment:
+        return self._timeline.place(pts_s, arrived_at=self._now(), arrived_mono_s=self._mono_s())
+
+    def _see(self, frame: DecodedFrame) -> None:
+        moment = self._place(frame.pts_s)
+        if moment.starts_run:
+            self._scene.start_run()
+        if not self._sampler.looks(moment.pts_s):
+            return
+        if frame.is_corrupt:
+            self._sampler.counts.dropped_corrupt += 1
+            return
+        picture = self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
+        sampled = self._scene.look(picture, moment, lambda: self._take_still(frame))
+        if sampled is not None:
+            self._outlet.send(pack_frame(sampled))
+
+    def _take_still(self, frame: DecodedFrame) -> tuple[bytes, int, int, datetime | None]:
+        jpeg, width_px, height_px = self._scaler.jpeg(
+            frame.video, hidden=self._privacy, quarter_turns=frame.quarter_turns
+        )
+        return jpeg, width_px, height_px, None
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        if order.get("order") == "scene_changed":
+            self._scene.scene_changed()
+        elif order.get("order") == "budget":
+            self._sampler.set_budget(float(order["max_frames_per_s"]))
+
+    def _report(self, source: Source) -> None:
+        """Said from the loop that sees packets, never by a timer: no progress means that nothing goes on."""
+        if self._mono_s() < self._progress_due_mono_s:
+            return
+        self._progress_due_mono_s = self._mono_s() + _PROGRESS_EVERY_S
+        self._outlet.say("progress", damaged_packets=source.damaged_packets, **asdict(self._sampler.counts))
+
+
+def watch(
+    options: StreamOptions,
+    outlet: Outlet,
+    take_orders: Orders,
+    *,
+    now: Callable[[], datetime],
+    mono_s: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> None:
+    """Watch one camera until its stream ends; `ended` is said at the end of a recording.
+
+    Raises:
+        CameraError: it cannot be opened, or broke.
+    """
+    read_timeout_s = options.stall_limit_s / 5  # a stall shows after twice this: well before the parent kills
+    source = Source(
+        options.url,
+        transport=options.transport,
+        open_timeout_s=options.stall_limit_s / 2 - 0.5,  # opening takes up to twice this
+        read_timeout_s=read_timeout_s,
+        tls_ca_file=options.tls_ca_file,
+        max_pixels=options.max_pixels,
+    )
+    try:
+        Watch(options, outlet, now=now, mono_s=mono_s, sleep=sleep).run(source, take_orders)
+    finally:
+        source.close()
+    outlet.say("ended")
+
+
+def _new_run_id() -> str:
+    return os.urandom(6).hex()

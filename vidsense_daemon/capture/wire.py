@@ -1,0 +1,192 @@
+"""The language of the pipe between a capture child and its supervisor.
+
+One message is a length-prefixed JSON header and raw bytes behind it:
+
+    4 bytes  length of the header, big-endian        4 bytes  length of all blobs together
+    header   {"kind": …, "sizes": [length of each blob], …}
+    blobs    pictures as (S, S, 3) RGB bytes, a still as JPEG
+
+No pickle: the child reads what a stranger's camera sends, so the parent takes nothing from it that could be code, and
+checks every length. Everything here is pure; the two ends do the reading and writing.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vidsense_daemon.base.clock import from_ms, to_ms
+from vidsense_daemon.capture.faults import CameraError, Fault
+from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
+
+_PREFIX = struct.Struct("!II")
+_LONGEST_HEADER_BYTES = 64 * 1024
+_LONGEST_BLOBS_BYTES = 64 * 1024 * 1024  # four 1024-px pictures and a 4K JPEG fit several times
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, as it came out of the pipe."""
+
+    header: dict[str, Any]
+    blobs: tuple[memoryview, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What it is: frame, opened, progress, fault, ended."""
+        return str(self.header.get("kind", ""))
+
+
+def pack(header: dict[str, Any], blobs: Sequence[bytes | memoryview] = ()) -> list[bytes | memoryview]:
+    """The pieces to write, in order."""
+    head = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}, separators=(",", ":")).encode()
+    return [_PREFIX.pack(len(head), sum(len(blob) for blob in blobs)) + head, *blobs]
+
+
+class Assembler:
+    """Puts the pieces that a pipe gives back together into messages."""
+
+    def __init__(self) -> None:
+        self._waiting = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[Message]:
+        """Every message that is complete now.
+
+        Raises:
+            CameraError: what came is no message; nothing after it can be trusted.
+        """
+        self._waiting += piece
+        while (message := self._take()) is not None:
+            yield message
+
+    def _take(self) -> Message | None:
+        if len(self._waiting) < _PREFIX.size:
+            return None
+        head_bytes, blobs_bytes = _PREFIX.unpack_from(self._waiting)
+        if head_bytes > _LONGEST_HEADER_BYTES or blobs_bytes > _LONGEST_BLOBS_BYTES:
+            raise _garbled("a message longer than any can be")
+        end = _PREFIX.size + head_bytes + blobs_bytes
+        if len(self._waiting) < end:
+            return None
+        message = _parse(bytes(self._waiting[_PREFIX.size : end]), head_bytes)
+        del self._waiting[:end]
+        return message
+
+
+def _parse(body: bytes, head_bytes: int) -> Message:
+    try:
+        header = json.loads(body[:head_bytes])
+        sizes = [int(size) for size in header["sizes"]]
+    except (ValueError, KeyError, TypeError):
+        raise _garbled("a header that is no JSON object with sizes") from None
+    if min(sizes, default=0) < 0 or sum(sizes) != len(body) - head_bytes:
+        raise _garbled("sizes that do not add up")
+    view, start, blobs = memoryview(body), head_bytes, []
+    for size in sizes:
+        blobs.append(view[start : start + size])
+        start += size
+    return Message(header, tuple(blobs))
+
+
+def pack_frame(frame: Frame) -> list[bytes | memoryview]:
+    """A frame as pieces to write. The camera's name stays out: the supervisor knows it."""
+    pictures = [
+        frame.whole.picture,
+        frame.whole.background,
+        frame.crop.picture if frame.crop else None,
+        frame.crop.background if frame.crop else None,
+    ]
+    header = {
+        "kind": "frame",
+        "run_id": frame.run_id,
+        "index": frame.index,
+        "captured_at_ms": to_ms(frame.captured_at),
+        "pts_s": frame.pts_s,
+        "picture_px": frame.whole.picture.shape[0],
+        "pictures": [picture is not None for picture in pictures],
+        "box": _box_out(frame.box),
+        "moving": frame.moving,
+        "changed_ratio": frame.changed_ratio,
+        "scene_changed": frame.scene_changed,
+        "zones": list(frame.zones),
+        "still": _still_out(frame.still),
+    }
+    blobs: list[bytes | memoryview] = [p.tobytes() for p in pictures if p is not None]
+    if frame.still:
+        blobs.append(frame.still.jpeg)
+    return pack(header, blobs)
+
+
+def unpack_frame(message: Message, *, camera: str, picture_px: int) -> Frame:
+    """The frame of a message of kind `frame`.
+
+    Raises:
+        CameraError: it does not hold together.
+    """
+    head, blobs = message.header, list(message.blobs)
+    try:
+        still = _still_in(head["still"], bytes(blobs.pop())) if head["still"] else None
+        whole, whole_background, crop, crop_background = (
+            _picture(blobs.pop(0), picture_px) if there else None for there in head["pictures"]
+        )
+        if whole is None or blobs:
+            raise _garbled("a frame without its picture")
+        return Frame(
+            camera=camera,
+            run_id=str(head["run_id"]),
+            index=int(head["index"]),
+            captured_at=from_ms(int(head["captured_at_ms"])),
+            pts_s=float(head["pts_s"]),
+            whole=View(whole, whole_background),
+            crop=View(crop, crop_background) if crop is not None else None,
+            box=_box_in(head["box"]),
+            moving=bool(head["moving"]),
+            changed_ratio=float(head["changed_ratio"]),
+            scene_changed=bool(head["scene_changed"]),
+            zones=tuple(str(zone) for zone in head["zones"]),
+            still=still,
+        )
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError):
+        raise _garbled("a frame that does not hold together") from None
+
+
+def _picture(blob: memoryview, picture_px: int) -> Picture:
+    return np.frombuffer(blob, dtype=np.uint8).reshape(picture_px, picture_px, 3)
+
+
+def _box_out(box: Box | None) -> list[float] | None:
+    return [box.left, box.top, box.right, box.bottom] if box else None
+
+
+def _box_in(numbers: list[float] | None) -> Box | None:
+    return Box(*(float(number) for number in numbers)) if numbers else None
+
+
+def _still_out(still: Still | None) -> dict[str, Any] | None:
+    if still is None:
+        return None
+    return {
+        "width_px": still.width_px,
+        "height_px": still.height_px,
+        "captured_at_ms": to_ms(still.captured_at),
+        "box": _box_out(still.box),
+    }
+
+
+def _still_in(head: dict[str, Any], jpeg: bytes) -> Still:
+    return Still(
+        jpeg=jpeg,
+        width_px=int(head["width_px"]),
+        height_px=int(head["height_px"]),
+        captured_at=from_ms(int(head["captured_at_ms"])),
+        box=_box_in(head["box"]),
+    )
+
+
+def _garbled(what: str) -> CameraError:
+    return CameraError(Fault.CRASHED, f"the capture process sent {what}; it is started again")
