@@ -7,6 +7,7 @@
     │   ├── DescriberError   the describer did not answer, or not now
     │   │   └── DescriberUnavailableError   it is not there at all: no event is to blame
     │   └── DeliveryError    a hook did not take a delivery
+    │       └── HeldBackError   on purpose: it is sent later, together with others
     ├── PermanentError       this one item can never succeed; the next one may
     └── StoreError           the database or the media folder failed
 
@@ -54,6 +55,10 @@ class DescriberUnavailableError(DescriberError):
 
 class DeliveryError(TransientError):
     """A hook did not take a delivery."""
+
+
+class HeldBackError(DeliveryError):
+    """Held back on purpose, to be sent together with others; nothing is wrong with the hook."""
 
 
 class PermanentError(VidsenseError):
