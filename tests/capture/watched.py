@@ -1,0 +1,58 @@
+"""A supervisor at work in its worker thread, and all it said, for tests."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from cameras import WAIT_LIMIT_S, wait_until
+
+from vidsense_daemon.base.worker import Worker
+from vidsense_daemon.capture.faults import Fault
+from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.capture.state import CameraPhase, CameraState
+from vidsense_daemon.capture.supervisor import CameraSupervisor
+from vidsense_daemon.domain.frames import Frame
+
+
+class Watched:
+    """Watches while the `with` block runs."""
+
+    def __init__(self, options: StreamOptions) -> None:
+        self.frames: list[Frame] = []
+        self.states: list[CameraState] = []
+        self.fatal: list[tuple[int, str]] = []
+        self.supervisor = CameraSupervisor("yard", options, on_frame=self.frames.append, on_state=self.states.append)
+        self.worker = Worker(
+            "capture-yard", self.supervisor.run, on_fatal=lambda status, reason: self.fatal.append((status, reason))
+        )
+
+    def wait_frames(self, more: int = 1, *, limit_s: float = WAIT_LIMIT_S) -> None:
+        wanted = len(self.frames) + more
+        wait_until(lambda: len(self.frames) >= wanted, limit_s=limit_s, what=f"{more} more frames")
+
+    def wait_fault(self, fault: Fault, *, limit_s: float = WAIT_LIMIT_S) -> CameraState:
+        def found() -> CameraState | None:
+            return next((state for state in self.states if state.fault is fault), None)
+
+        wait_until(lambda: found() is not None, limit_s=limit_s, what=f"the fault {fault}")
+        state = found()
+        assert state
+        return state
+
+    def wait_phase(self, phase: CameraPhase, *, limit_s: float = WAIT_LIMIT_S) -> None:
+        wait_until(lambda: self.supervisor.state.phase is phase, limit_s=limit_s, what=f"the phase {phase}")
+
+    def wait_end(self, *, limit_s: float = WAIT_LIMIT_S) -> None:
+        assert self.worker.join(limit_s), "the supervisor did not end"
+
+    def __enter__(self) -> Self:
+        self.worker.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.worker.ask_to_stop()
+        assert self.worker.join(10), "the supervisor did not stop"
+        assert self.fatal == []
