@@ -1,0 +1,102 @@
+"""Events as they are read back: the command line, the pages and other readers; nothing here writes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select, tuple_
+
+from vidsense_daemon.base.clock import to_ms
+from vidsense_daemon.base.errors import StoreError
+from vidsense_daemon.domain.events import DeliveryStatus, DescriptionStatus, EventRecord, EventState, Source
+from vidsense_daemon.store import tables
+from vidsense_daemon.store.changes import Change
+from vidsense_daemon.store.database import Database
+from vidsense_daemon.store.media import MediaFolder
+from vidsense_daemon.store.records import load_records
+
+
+class EventArchive:
+    """What is stored about events; every method is thread-safe and holds up no writer."""
+
+    def __init__(self, *, database: Database, media: MediaFolder) -> None:
+        self._database = database
+        self._media = media
+
+    def get(self, event_id: str) -> EventRecord | None:
+        """One event with all that is stored about it; none when there is no such id."""
+        with self._database.read() as connection:
+            return next(iter(load_records(connection, [event_id], self._media)), None)
+
+    def find(
+        self,
+        *,
+        camera: str | None = None,
+        trigger: str | None = None,
+        source: Source | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> list[EventRecord]:
+        """Events that began in ``since`` ≤ t < ``until``, newest first.
+
+        For the next page pass the last record's `cursor_of` as ``cursor``; events stored meanwhile don't shift it.
+        """
+        c = tables.events.c
+        wanted = select(c.id).order_by(c.started_at_ms.desc(), c.id.desc()).limit(limit)
+        for column, value in ((c.camera, camera), (c.trigger, trigger), (c.source, source and source.value)):
+            if value is not None:
+                wanted = wanted.where(column == value)
+        if since is not None:
+            wanted = wanted.where(c.started_at_ms >= to_ms(since))
+        if until is not None:
+            wanted = wanted.where(c.started_at_ms < to_ms(until))
+        if cursor is not None:
+            wanted = wanted.where(tuple_(c.started_at_ms, c.id) < tuple_(*_read_cursor(cursor)))
+        with self._database.read() as connection:
+            ids = list(connection.execute(wanted).scalars())
+            return load_records(connection, ids, self._media)
+
+    def newer_than(self, sequence: int, *, limit: int = 100) -> list[Change]:
+        """What changed after the reader's bookmark, in order; events deleted since are left out."""
+        c = tables.changes.c
+        wanted = select(c.sequence, c.kind, c.event_id).where(c.sequence > sequence).order_by(c.sequence).limit(limit)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted).all()
+            records = load_records(connection, list({row.event_id: None for row in rows}), self._media)
+        by_id = {record.event.id: record for record in records}
+        return [Change(row.sequence, row.kind, by_id[row.event_id]) for row in rows if row.event_id in by_id]
+
+    def newest_sequence(self) -> int:
+        """The bookmark of now: `newer_than` it is what is still to come."""
+        with self._database.read() as connection:
+            return connection.execute(select(func.max(tables.changes.c.sequence))).scalar() or 0
+
+    def counts(self) -> dict[str, int]:
+        """How many of each thing stand in the database: what `status` and the tests of an operator ask."""
+        t = tables
+        description, delivery = t.descriptions.c.status, t.deliveries.c.status
+        questions = {
+            "events": select(func.count()).select_from(t.events),
+            "events_open": select(func.count()).where(t.events.c.state == EventState.OPEN.value),
+            "stills": select(func.count()).select_from(t.stills),
+            "windows": select(func.count()).select_from(t.windows),
+            "descriptions_pending": select(func.count()).where(description == DescriptionStatus.PENDING.value),
+            "deliveries_pending": select(func.count()).where(delivery == DeliveryStatus.PENDING.value),
+            "deliveries_dead": select(func.count()).where(delivery == DeliveryStatus.DEAD.value),
+        }
+        with self._database.read() as connection:
+            return {name: connection.execute(question).scalar_one() for name, question in questions.items()}
+
+
+def cursor_of(record: EventRecord) -> str:
+    """Where `EventArchive.find` goes on after this record."""
+    return f"{to_ms(record.event.started_at)}:{record.event.id}"
+
+
+def _read_cursor(cursor: str) -> tuple[int, str]:
+    at_ms, colon, event_id = cursor.partition(":")
+    if not colon or not at_ms.isdecimal():
+        raise StoreError(f"{cursor!r} is no cursor of an earlier page: begin again without one")
+    return int(at_ms), event_id

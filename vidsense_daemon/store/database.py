@@ -1,0 +1,96 @@
+"""The open database: many readers, one writer at a time, and an answer only after the commit.
+
+The writer is a lock and not a thread: whoever writes waits for the commit anyway, so a hop to another thread would
+add a queue to stop and lose tracebacks, for nothing (docs/decisions/0002). Other processes (`replay`, the command
+line) write to the same file at the same time: SQLite's own lock orders them, and we are patient with it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from vidsense_daemon.base.backoff import Backoff
+from vidsense_daemon.store.engine import READS_ONLY, database_path, make_engine
+from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
+from vidsense_daemon.store.upgrade import check_is_current, integrity, upgrade
+
+Answer = TypeVar("Answer")
+
+# longer than any transaction of ours or a backup's step; beyond it somebody sits on the lock
+_BUSY_LIMIT_S = 15.0
+
+
+class Database:
+    """One SQLite file, open; every method is thread-safe."""
+
+    def __init__(self, url: str, *, busy_limit_s: float = _BUSY_LIMIT_S) -> None:
+        self.url = url
+        self.path = database_path(url)
+        self._busy_limit_s = busy_limit_s
+        self._engine = make_engine(url)
+        self._reader = self._engine.execution_options(**{READS_ONLY: True})
+        self._writing = threading.Lock()
+        self._log = structlog.get_logger()
+
+    def write(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Run ``work`` in a transaction of its own; its answer once the commit is on the disk.
+
+        ``work`` may run again when another process held the lock, so it touches nothing but its connection.
+
+        Raises:
+            DatabaseFaultError: nothing of it was stored.
+        """
+        give_up_mono_s = time.monotonic() + self._busy_limit_s
+        backoff = Backoff(first_s=0.01, cap_s=0.5)
+        with self._writing:
+            while True:
+                try:
+                    with translated(f"writing to {self.path}"), self._engine.begin() as connection:
+                        return work(connection)
+                except DatabaseFaultError as fault:
+                    if fault.fault is not Fault.LOCKED or time.monotonic() > give_up_mono_s:
+                        raise
+                    self._log.warning("database_locked", path=str(self.path), attempt=backoff.attempts + 1)
+                    time.sleep(backoff.next_s())
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one moment of the database and holds up nobody."""
+        with translated(f"reading {self.path}"), self._reader.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection; the last one folds the write-ahead log into the file."""
+        self._engine.dispose()
+
+
+def open_database(
+    url: str, *, media_dir: Path | None = None, may_upgrade: bool = True, after_unclean_exit: bool = False
+) -> Database:
+    """The database at ``url``, ready to use.
+
+    The daemon and `replay` create and upgrade it; a command that only reads passes ``may_upgrade=False`` and changes
+    nothing. After an unclean exit the file is checked first, which reads all of it.
+
+    Raises:
+        StoreError: it can't be opened, is damaged, or is gone although ``media_dir`` still holds its stills.
+        ConfigError: it is not ours, or of another version.
+    """
+    path = database_path(url)
+    if after_unclean_exit and path.exists():
+        found = integrity(path)
+        if found != "ok":
+            raise fault_error(Fault.CORRUPT, f"checking {path} after an unclean exit", found)
+    if may_upgrade:
+        upgrade(url, media_dir=media_dir)
+    else:
+        check_is_current(url)
+    return Database(url)

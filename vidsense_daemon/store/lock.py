@@ -1,0 +1,55 @@
+"""One daemon a state folder: an flock that the kernel takes back however the process ends.
+
+The file also remembers whether the last holder said goodbye: its process id stays in it after a kill, and the next
+start then checks the database first.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Self
+
+from vidsense_daemon.base.errors import ConfigError
+
+
+class StateLock:
+    """The right to run on a state folder; held until `release` or the end of the process.
+
+    Raises:
+        ConfigError: another daemon runs on it.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # a child process must not inherit it: Python opens with O_CLOEXEC, and cameras' children are exec'ed
+        self._descriptor = os.open(state_dir / "vidsense.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip()
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise ConfigError(
+                f"vidsense already runs on {state_dir} as process {holder or 'unknown'}: stop it first, "
+                "or give this one a state folder of its own in VIDSENSE_STATE_DIR"
+            ) from None
+        self.after_unclean_exit = holder != ""
+        os.truncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.fsync(self._descriptor)
+
+    def release(self) -> None:
+        """Say goodbye: the next start trusts the database."""
+        os.truncate(self._descriptor, 0)
+        os.fsync(self._descriptor)
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_where: object) -> None:
+        if kind is None:
+            self.release()
+        else:
+            os.close(self._descriptor)  # no goodbye: the next start had better look

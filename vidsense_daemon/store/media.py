@@ -1,0 +1,121 @@
+"""The stills on disk: `<media>/YYYY/MM/DD/<event id>-<number>.jpg`, readable by their owner only.
+
+The order makes it safe: file → fsync → rename → fsync of the folder → row. A kill in between leaves a file without
+a row, which `remove_strays` finds, and never a row without its file. Names are built from ids and numbers alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vidsense_daemon.base.errors import StoreError
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what may stand in a file name: no dot, no slash
+_PART_SUFFIX = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A file that is on the disk for good."""
+
+    path: str  # relative to the media folder
+    size_bytes: int
+    sha256: str
+
+
+class MediaFolder:
+    """The folder that holds the stills; thread-safe, since no two events share a name."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+
+    def save(self, jpeg: bytes, *, event_id: str, number: int, started_at: datetime) -> MediaFile:
+        """Write one still; when it returns, a power cut can't take it any more.
+
+        Saving the same number again replaces the file, so a write that is repeated leaves no second copy.
+
+        Raises:
+            StoreError: the folder can't be written; nothing half-written stays under the final name.
+        """
+        if not _PLAIN_ID.fullmatch(event_id):
+            raise StoreError(f"{event_id!r} can't name a file: an event id is letters, digits, - and _")
+        day = started_at.astimezone(UTC)
+        relative = Path(f"{day:%Y}", f"{day:%m}", f"{day:%d}", f"{event_id}-{number}.jpg")
+        try:
+            self._write(self.root / relative, jpeg)
+        except OSError as error:
+            raise StoreError(f"writing the still {self.root / relative} failed: {error.strerror or error}") from error
+        return MediaFile(str(relative), len(jpeg), hashlib.sha256(jpeg).hexdigest())
+
+    def path(self, relative: str) -> Path:
+        """Where a row's file lies.
+
+        Raises:
+            StoreError: the row points out of the media folder: somebody edited the database.
+        """
+        path = (self.root / relative).resolve()
+        if not path.is_relative_to(self.root):
+            raise StoreError(f"the still {relative!r} would lie outside {self.root}: the database was tampered with")
+        return path
+
+    def remove(self, relatives: Iterable[str]) -> list[str]:
+        """Remove files; those that are gone now, whoever removed them. One that can't be removed is left out."""
+        gone = []
+        for relative in relatives:
+            path = self.path(relative)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                continue  # its row in the garbage table stays, and the next round tries again
+            gone.append(relative)
+            self._remove_empty_folders(path.parent)
+        return gone
+
+    def files(self) -> Iterator[tuple[str, os.stat_result]]:
+        """Every file below the folder, half-written ones included: relative path and its status."""
+        for path in sorted(self.root.glob("**/*")):
+            if path.is_file():
+                yield str(path.relative_to(self.root)), path.stat()
+
+    def _write(self, path: Path, content: bytes) -> None:
+        self._make_folders(path.parent)
+        part = path.with_suffix(_PART_SUFFIX)
+        descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+        _fsync_folder(path.parent)
+
+    def _make_folders(self, folder: Path) -> None:
+        """Create what is missing, outermost first, and make each new name durable in the folder above it."""
+        missing = []
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
+        for new in reversed(missing):
+            new.mkdir(mode=0o700, exist_ok=True)
+            _fsync_folder(new.parent)
+
+    def _remove_empty_folders(self, folder: Path) -> None:
+        while folder != self.root:
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # not empty: other stills of that day
+            folder = folder.parent
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
