@@ -12,7 +12,7 @@ import yaml
 from vidsense_daemon.base.errors import EXIT_OK
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli.output import note, say, say_json
-from vidsense_daemon.settings.keys import json_schema
+from vidsense_daemon.settings.keys import editor_schema
 from vidsense_daemon.settings.load import load
 from vidsense_daemon.settings.paths import find_config
 from vidsense_daemon.settings.schema import Settings
@@ -56,5 +56,5 @@ def run_show(args: argparse.Namespace) -> int:
 
 def run_schema(_args: argparse.Namespace) -> int:
     """Print the JSON schema."""
-    say_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema()}, indent=2)
+    say_json(editor_schema(), indent=2)
     return EXIT_OK

@@ -158,6 +158,17 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
+def editor_schema() -> dict[str, Any]:
+    """The JSON schema as an editor wants it: with the units in the texts, without pydantic's titles."""
+    schema = json_schema()
+    for block in (schema, *schema["$defs"].values()):
+        for name, declared in block.get("properties", {}).items():
+            declared.pop("title", None)
+            if unit := unit_of(name):
+                declared["description"] += f" Unit: {unit}."
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
 def unit_of(name: str) -> str:
     """What the number of a key counts, by the end of its name; ``""`` when it counts nothing."""
     return next((unit for ending, unit in _UNITS if name.endswith(ending)), "")

@@ -60,8 +60,9 @@ def key_name(path: KeyPath) -> str:
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """The choice that ``word`` was probably meant to be, or ``""``."""
-    close = difflib.get_close_matches(word.lower(), list(choices), n=1, cutoff=0.6)
-    return close[0] if close else ""
+    by_small_letters = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(word.lower(), by_small_letters, n=1, cutoff=0.6)
+    return by_small_letters[close[0]] if close else ""
 
 
 def shortened(text: str) -> str:

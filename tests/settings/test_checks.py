@@ -1,0 +1,82 @@
+"""Mistakes between keys that are each right by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import ONE_CAMERA, Read, Report, camera_with
+
+
+def test_a_trigger_that_nobody_described_is_a_mistake(report: Report) -> None:
+    """A camera lists a name with a typing error; the nearest trigger is suggested."""
+    said = report(camera_with(triggers="[persn]") + "triggers:\n  person: {prompt: a person}\n")
+
+    assert "vidsense.yaml:4:16: cameras.porch.triggers[0]" in said
+    assert "no trigger 'persn' is described" in said
+    assert "did you mean 'person'?" in said
+
+
+def test_a_trigger_without_a_triggers_block_says_where_to_describe_it(report: Report) -> None:
+    """The first camera's first trigger, and nothing to choose from yet."""
+    assert "describe it there first" in report(camera_with(triggers="[person]"))
+
+
+def test_a_zone_that_no_camera_has_is_a_mistake(report: Report) -> None:
+    """A trigger that waits for motion in such a zone could never fire, and nobody would know."""
+    text = camera_with(triggers="[person]", zones='{steps: {coordinates: "0,0,1,0,1,1"}}')
+
+    said = report(text + "triggers:\n  person: {prompt: a person, zones: [steps, stpes]}\n")
+
+    assert "triggers.person.zones[1]" in said
+    assert "did you mean 'steps'?" in said
+
+
+def test_a_camera_without_any_zone_of_its_trigger_is_a_mistake(report: Report) -> None:
+    """The trigger works elsewhere, but on this camera it could never fire."""
+    text = """\
+cameras:
+  porch: {url: /dev/video0, triggers: [person], zones: {steps: {coordinates: "0,0,1,0,1,1"}}}
+  yard: {url: /dev/video1, triggers: [person]}
+triggers:
+  person: {prompt: a person, zones: [steps]}
+"""
+
+    said = report(text)
+
+    assert "cameras.yard.triggers[0]" in said
+    assert "cameras.porch" not in said
+
+
+def test_two_hooks_of_one_name_are_a_mistake(report: Report) -> None:
+    """What is owed to them is kept by name: it would go to either."""
+    hooks = "hooks:\n  - {kind: webhook, name: phone, url: http://h/}\n  - {kind: command, name: phone, argv: [ls]}\n"
+
+    assert "another hook has the name 'phone'" in report(ONE_CAMERA + hooks)
+
+
+def test_a_given_name_may_not_be_another_hooks_default(report: Report) -> None:
+    """The second hook has no name and gets webhook_2, which the first one has already."""
+    hooks = "hooks:\n  - {kind: webhook, name: webhook_2, url: http://h/}\n  - {kind: webhook, url: http://h/}\n"
+
+    assert "another hook has the name 'webhook_2'" in report(ONE_CAMERA + hooks)
+
+
+def test_a_busy_rate_below_the_calm_rate_is_a_mistake(report: Report) -> None:
+    """A camera would be looked at less often when something happens."""
+    said = report(camera_with(sampling="{calm_fps: 6}"))
+
+    assert "cameras.porch.sampling" in said
+    assert "calm_fps is 6 and busy_fps 5" in said
+
+
+@pytest.mark.parametrize("rates", ["{calm_fps: 5}", "{calm_fps: 6, busy_fps: 7}"])
+def test_rates_that_fit_are_taken(read: Read, rates: str) -> None:
+    """The same rate for both is allowed."""
+    assert read(camera_with(sampling=rates)).camera("porch").sampling.calm_fps >= 5
+
+
+def test_mistakes_between_keys_come_with_the_others(report: Report) -> None:
+    """They do not wait until the rest is mended."""
+    said = report(camera_with(triggers="[persn]", transport="tpc"))
+
+    assert "has 2 mistakes" in said
