@@ -1,0 +1,134 @@
+"""Make a good photograph look like what a surveillance camera sees, and cut out the parts that show nothing.
+
+Called by `bridge.py` while it prepares its training pictures. The bridge is trained on photographs, but works on
+crops of cameras: small, blurred, grey, dark, noisy, compressed. The clean pictures of the training set are degraded
+too, or "degraded" itself would be learnt as "empty". All functions are pure; ``random`` decides everything.
+
+Pictures are RGB, uint8, (height, width, 3), of any size until `square`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.domain.frames import Picture
+
+_CROP_AREA_RATIO = (0.2, 1.0)
+_CROP_ASPECT = (0.6, 1.7)
+_SMALLEST_CROP_PX = 24
+_LOW_RESOLUTION_PX = (32, 96)  # the shorter side of a person's crop from a wide scene
+_BLUR_AT_96_PX = (0.3, 1.2)  # standard deviation in px for a picture of 96 px
+_CONTRAST = (0.6, 1.2)
+_BRIGHTNESS_SHIFT = (-20.0, 20.0)
+_GAMMA = (1.0, 2.5)
+_EXPOSURE = (0.4, 1.0)
+_NOISE = (2.0, 12.0)  # standard deviation, of 255
+_JPEG_QUALITY = (15, 70)
+_BORDER_SIDE_RATIO = (0.3, 0.5)
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+
+
+def read_picture(path: Path) -> Picture:
+    """The picture in an image file.
+
+    Raises:
+        ConfigError: the file is missing or no image.
+    """
+    encoded = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if encoded is None:
+        raise ConfigError(f"cannot read the training picture {path}: is it an image?")
+    return np.asarray(encoded, np.uint8)
+
+
+def square(picture: Picture, px: int) -> Picture:
+    """The picture squashed to ``px`` × ``px``, as capture does it."""
+    shrinks = min(picture.shape[:2]) >= px
+    resized = cv2.resize(picture, (px, px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8)
+
+
+def degraded(picture: Picture, random: Generator) -> Picture:
+    """One camera-like view: a random part of the picture, perhaps mirrored, after a random camera's treatment."""
+    view = _random_part(picture, random)
+    if random.random() < 0.5:
+        view = np.ascontiguousarray(view[:, ::-1])
+    if random.random() < 0.5:
+        view = _low_resolution(view, random)
+    if random.random() < 0.3:
+        view = _blurred(view, random)
+    view = _other_light(view, random)
+    return _compressed(view, random) if random.random() < 0.5 else view
+
+
+def plainest_border(picture: Picture, random: Generator) -> Picture:
+    """The part along the picture's border with the least edges, of eight: it stands for "nothing here".
+
+    Photographers put their subject in the middle; what is plain and at the border rarely is what the caption tells.
+    """
+    height_px, width_px = picture.shape[:2]
+    part_height = int(height_px * random.uniform(*_BORDER_SIDE_RATIO))
+    part_width = int(width_px * random.uniform(*_BORDER_SIDE_RATIO))
+    bottom, right = height_px - part_height, width_px - part_width
+    corners = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+    middles = [(0, right // 2), (bottom, right // 2), (bottom // 2, 0), (bottom // 2, right)]
+    edges = _edge_energy(picture)
+    top, left = min(
+        corners + middles, key=lambda at: edges[at[0] : at[0] + part_height, at[1] : at[1] + part_width].mean()
+    )
+    part = np.ascontiguousarray(picture[top : top + part_height, left : left + part_width])
+    return degraded(part, random) if random.random() < 0.5 else part
+
+
+def _random_part(picture: Picture, random: Generator) -> Picture:
+    height_px, width_px = picture.shape[:2]
+    area_px = random.uniform(*_CROP_AREA_RATIO) * height_px * width_px
+    aspect = np.exp(random.uniform(*np.log(_CROP_ASPECT)))
+    part_width = int(np.clip(np.sqrt(area_px * aspect), _SMALLEST_CROP_PX, width_px))
+    part_height = int(np.clip(np.sqrt(area_px / aspect), _SMALLEST_CROP_PX, height_px))
+    left = random.integers(0, width_px - part_width + 1)
+    top = random.integers(0, height_px - part_height + 1)
+    return np.ascontiguousarray(picture[top : top + part_height, left : left + part_width])
+
+
+def _low_resolution(picture: Picture, random: Generator) -> Picture:
+    factor = random.integers(_LOW_RESOLUTION_PX[0], _LOW_RESOLUTION_PX[1] + 1) / min(picture.shape[:2])
+    if factor >= 1:
+        return picture
+    return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _blurred(picture: Picture, random: Generator) -> Picture:
+    deviation_px = random.uniform(*_BLUR_AT_96_PX) * min(picture.shape[:2]) / 96
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), deviation_px), np.uint8)
+
+
+def _other_light(picture: Picture, random: Generator) -> Picture:
+    """Grey as by infrared, dark, noisy: each with its own chance."""
+    light: NDArray[np.floating] = picture.astype(np.float32)
+    if random.random() < 0.3:
+        grey = (light @ _LUMA)[..., None].repeat(3, axis=2)
+        light = (grey - 128) * random.uniform(*_CONTRAST) + 128 + random.uniform(*_BRIGHTNESS_SHIFT)
+    if random.random() < 0.3:
+        light = 255 * (light.clip(0, 255) / 255) ** random.uniform(*_GAMMA) * random.uniform(*_EXPOSURE)
+    if random.random() < 0.3:
+        light = light + random.standard_normal(light.shape, np.float32) * random.uniform(*_NOISE)
+    return light.clip(0, 255).astype(np.uint8)
+
+
+def _compressed(picture: Picture, random: Generator) -> Picture:
+    quality = int(random.integers(*_JPEG_QUALITY))
+    # the channels' order does not matter to a codec that is run both ways, but RGB read as BGR would lose its colours'
+    # proper weight: say which it is
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB), np.uint8)
+
+
+def _edge_energy(picture: Picture) -> NDArray[np.float32]:
+    grey = cv2.GaussianBlur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (3, 3), 0)
+    return np.abs(np.asarray(cv2.Laplacian(grey, cv2.CV_32F), np.float32))
