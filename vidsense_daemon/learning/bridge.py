@@ -42,7 +42,7 @@ _VIEW_CHANCES = (0.4, 0.2, 0.2, 0.2)  # the clean view, then each degraded one
 _DROPOUT = 0.5
 _LEARNING_RATE = 1e-3
 _WEIGHT_DECAY = 0.05
-_BATCH = 512
+_BATCH = 512  # the others of a batch are what a caption is told apart from: more teach more
 _FIRST_SCALE = 14.0  # of the cosines, as CLIP starts (1 / 0.07)
 _LARGEST_SCALE = 100.0
 _OWN_BORDER_WEIGHT = 0.2
@@ -103,6 +103,7 @@ def train_bridge(
     seed: int = 0,
     epochs: int = 30,
     held_out: int = 1000,
+    batch: int = _BATCH,
 ) -> BridgeReport:
     """Train on the captioned pictures, write the bridge to ``out``, and say how well it retrieves unseen pictures.
 
@@ -114,12 +115,12 @@ def train_bridge(
     """
     pictures = read_captions(images_dir, captions_csv)
     unseen, seen = _split(pictures, held_out)
-    if len(seen) < _BATCH:
+    if len(seen) < batch:
         raise ConfigError(
-            f"{images_dir} leaves {len(seen)} pictures to train on: a bridge needs {_BATCH}, and is good from 5,000"
+            f"{images_dir} leaves {len(seen)} pictures to train on: a bridge needs {batch}, and is good from 5,000"
         )
     material = _gather(pictures, cache_dir, on_progress)
-    trainee = _fit(material.of(seen), seed=seed, epochs=epochs, on_progress=on_progress)
+    trainee = _fit(material.of(seen), seed=seed, epochs=epochs, batch=batch, on_progress=on_progress)
     bridge = _folded(trainee, material.of(seen))
     report = BridgeReport(len(seen), len(unseen), _recall(bridge, material.of(unseen)) if len(unseen) else {})
     bridge.save(out, notes={"trained_on": str(report), "seed": str(seed), "epochs": str(epochs)})
@@ -174,32 +175,29 @@ class _Trainee(nn.Module):
         return functional.normalize(self.text(features), dim=-1)
 
 
-def _fit(material: _Material, *, seed: int, epochs: int, on_progress: Progress) -> _Trainee:
+def _fit(material: _Material, *, seed: int, epochs: int, batch: int, on_progress: Progress) -> _Trainee:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _fit_seeded(material, np.random.default_rng(seed), epochs, on_progress)
+        random = np.random.default_rng(seed)
+        trainee = _Trainee(torch.cat([material.views.flatten(0, 1), material.borders[0]]))
+        optimiser = torch.optim.AdamW(trainee.parameters(), _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
+        steps = epochs * (len(material.captions) // batch)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, total_steps=steps, pct_start=0.1)
+        for step, chosen in enumerate(_batches(len(material.captions), epochs, batch, random), 1):
+            loss = _loss(trainee, material, chosen, random)
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            optimiser.step()
+            schedule.step()
+            on_progress("training the bridge", step, steps)
+        return trainee
 
 
-def _fit_seeded(material: _Material, random: np.random.Generator, epochs: int, on_progress: Progress) -> _Trainee:
-    trainee = _Trainee(torch.cat([material.views.flatten(0, 1), material.borders[0]]))
-    optimiser = torch.optim.AdamW(trainee.parameters(), _LEARNING_RATE, weight_decay=_WEIGHT_DECAY)
-    steps = epochs * (len(material.captions) // _BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, total_steps=steps, pct_start=0.1)
-    for step, chosen in enumerate(_batches(len(material.captions), epochs, random), 1):
-        loss = _loss(trainee, material, chosen, random)
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        optimiser.step()
-        schedule.step()
-        on_progress("training the bridge", step, steps)
-    return trainee
-
-
-def _batches(count: int, epochs: int, random: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+def _batches(count: int, epochs: int, batch: int, random: np.random.Generator) -> Iterator[NDArray[np.intp]]:
     for _ in range(epochs):
         order = random.permutation(count)
-        for start in range(0, count - _BATCH + 1, _BATCH):
-            yield order[start : start + _BATCH]
+        for start in range(0, count - batch + 1, batch):
+            yield order[start : start + batch]
 
 
 def _loss(trainee: _Trainee, material: _Material, chosen: NDArray[np.intp], random: np.random.Generator) -> Tensor:
