@@ -147,6 +147,19 @@ def test_a_lost_camera_ends_its_events_and_no_others() -> None:
     assert [event.camera for event, _ in sink.closed_events] == ["door"]
 
 
+def test_before_there_is_a_background_only_a_clear_sight_counts() -> None:
+    """In a stream's first seconds a face that fills the crop is believed, a shadow of one is not."""
+    clear, faint = View(painted("person", 0.9), None), View(painted("person", 0.3), None)
+    sink = RememberingSink()
+    perception = perceiver(sink, replace(VISITOR, cold_threshold=3.0), cameras=("door", "garden"))
+    perception.process(Camera(name="garden").frames("person", 5, crop=faint))
+    assert sink.opened_events == []
+
+    perception.process(Camera(name="door").frames("person", 5, crop=clear))
+
+    assert [event.camera for event, _ in sink.opened_events] == ["door"]
+
+
 def test_a_scene_change_is_no_visitor() -> None:
     """When the infrared light goes on, everything looks different and nothing has happened."""
     sink = RememberingSink()

@@ -32,7 +32,7 @@ class PromptBook:
             PermanentError: the encoder can't make vectors of the rule's sentences.
         """
         own = class_of(rule.prompt)
-        own_texts = (rule.prompt, *(own.texts if own else ()))
+        own_texts = (rule.prompt, *(own.texts + own.wider if own else ()))
         rival_texts = [text for rival in rivals_of(rule.prompt) for text in rival.texts]
         try:
             return TriggerTexts(

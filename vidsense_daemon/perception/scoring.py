@@ -1,12 +1,13 @@
-"""How much a picture shows what a trigger asks for: against the camera's own background, and against rivals.
+"""How much a picture shows what a trigger asks for: against the camera's own background, and against rivals. Pure.
 
     D_k = (z − b) · t_k / σ_k          z: the crop, b: the same box of the camera's background picture, t_k: a text
     s   = max D_own − mean D_nothing   own: the prompt and its class's synonyms; nothing: empty phrases and contrasts
     m   = max D_own − max D_rival      it must look more like its own class than like any other
 
 Subtracting the background takes out what always hangs on the wall; dividing by σ_k, the spread of ordinary pictures
-along a text, makes texts comparable: "a person" varies more than "a bicycle" does. Pure; docs/decisions/0005 has the
-reasons, docs/perception.md the measured figures.
+along a text, makes texts comparable: "a person" varies more than "a bicycle" does. Right after a start or a scene
+change there is no background yet (b = 0): then s also counts what always stands there, and must clear a higher bar.
+docs/decisions/0005 has the reasons, docs/perception.md the measured figures.
 
 D = dimension of the embedding space, N = texts.
 """
@@ -51,25 +52,22 @@ class Look:
     """One view of a frame beside the same view of the camera's background."""
 
     seen: Embedding  # z (D,)
-    background: Embedding  # b (D,)
+    background: Embedding | None  # b (D,); none until the camera has a background picture
 
 
-def look_at(frame: EmbeddedFrame, context: NDArray[np.float32]) -> Look | None:
-    """The view that is scored; none while the camera has no background picture to compare with.
+def look_at(frame: EmbeddedFrame, context: NDArray[np.float32]) -> Look:
+    """The view that is scored: the crop, or the whole picture when the crop shows hardly less or there is none.
 
-    It is the crop, or the whole picture when there is no crop or the crop nearly fills the picture. ``context`` (D,) is
-    what the temporal transformer added to the frame's embedding: nothing while it is untrained.
+    ``context`` (D,) is what the temporal transformer added to the frame's embedding: nothing while it is untrained.
     """
-    if frame.crop is not None and frame.crop_background is not None and not _fills_picture(frame):
-        return Look(seen=frame.crop + context, background=frame.crop_background)
-    if frame.whole_background is not None:
+    if frame.crop is None or _fills_picture(frame):
         return Look(seen=frame.whole + context, background=frame.whole_background)
-    return None
+    return Look(seen=frame.crop + context, background=frame.crop_background)
 
 
 def score(look: Look, texts: TriggerTexts) -> Score:
     """The s and m of the module's head."""
-    change = look.seen - look.background  # (D,)
+    change = look.seen if look.background is None else look.seen - look.background  # (D,)
     own = float((texts.own @ change).max())
     rival = float((texts.rivals @ change).max()) if len(texts.rivals) else -math.inf
     return Score(presence=own - float((texts.nothing @ change).mean()), rival_margin=own - rival)

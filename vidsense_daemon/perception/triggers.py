@@ -22,6 +22,7 @@ from enum import StrEnum
 from vidsense_daemon.domain.events import Severity
 
 DEFAULT_THRESHOLD = 1.0
+DEFAULT_COLD_THRESHOLD = 3.0  # above every calm crop of the measured cameras
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class TriggerRule:
     name: str
     prompt: str
     contrast: tuple[str, ...] = ()  # what it is not
-    severity: Severity = Severity.WARNING
+    severity: Severity = Severity.ALERT
     cooldown_s: float = 5.0  # after an event's end
     zones: tuple[str, ...] = ()  # only motion in one of these counts; empty: anywhere
     threshold: float = DEFAULT_THRESHOLD  # the least δ, in spreads of the encoder's space
+    cold_threshold: float = DEFAULT_COLD_THRESHOLD  # while the camera has no background picture to compare with
     looks_needed: int = 2  # k
     looks_considered: int = 3  # n
     gap_s: float = 3.0  # evidence may pause this long within one event

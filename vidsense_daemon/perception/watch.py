@@ -15,7 +15,7 @@ from vidsense_daemon.domain.events import Event, EventState, Source, new_event_i
 from vidsense_daemon.domain.ports import EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.calibration import CalmScores
-from vidsense_daemon.perception.scoring import Score, TriggerTexts, look_at, score
+from vidsense_daemon.perception.scoring import Look, TriggerTexts, look_at, score
 from vidsense_daemon.perception.stills import StillChoice
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
 from vidsense_daemon.perception.windows import input_of
@@ -76,10 +76,10 @@ class CameraWatch:
         look = None if frame.scene_changed else look_at(frame, window.contextualised[-1] - input_of(frame))
         for watched in self._watched:
             if look is not None:
-                self._judge(watched, frame, score(look, watched.texts), window)
+                self._judge(watched, look, window)
             elif watched.state.active:  # nothing can be said of this frame, but time goes on
                 nothing = Evidence(at=frame.captured_at, presence=0.0, holds=False, moving=False)
-                self._follow(watched, frame, nothing, window)
+                self._follow(watched, nothing, window)
 
     def end_run(self) -> None:
         """The run ended or the stream was lost: close what is open."""
@@ -93,18 +93,22 @@ class CameraWatch:
         """Each trigger's present δ."""
         return {watched.rule.name: watched.calm.threshold for watched in self._watched}
 
-    def _judge(self, watched: _Watched, frame: EmbeddedFrame, seen: Score, window: Window) -> None:
+    def _judge(self, watched: _Watched, look: Look, window: Window) -> None:
+        frame, seen = window.frames[-1], score(look, watched.texts)
+        cold = look.background is None
+        threshold = watched.rule.cold_threshold if cold else watched.calm.threshold
         evidence = Evidence(
             at=frame.captured_at,
             presence=seen.presence,
-            holds=seen.wins and seen.presence > watched.calm.threshold and _in_zones(watched.rule, frame),
+            holds=seen.wins and seen.presence > threshold and _in_zones(watched.rule, frame),
             moving=frame.moving,
         )
-        if self._is_calm(frame) and not watched.state.active:
+        if self._is_calm(frame) and not cold and not watched.state.active:
             watched.calm.learn(seen.presence)
-        self._follow(watched, frame, evidence, window)
+        self._follow(watched, evidence, window)
 
-    def _follow(self, watched: _Watched, frame: EmbeddedFrame, evidence: Evidence, window: Window) -> None:
+    def _follow(self, watched: _Watched, evidence: Evidence, window: Window) -> None:
+        frame = window.frames[-1]
         watched.looks.append((frame, evidence))
         match watched.state.observe(evidence):
             case Opened() as opened:
