@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from tests.store.scenes import JPEG, NOON
@@ -19,6 +20,8 @@ from vidsense_daemon.store.engine import database_url
 from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.tables import APPLICATION_ID, metadata
 from vidsense_daemon.store.upgrade import head_revision, status, upgrade
+
+_MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 # runs the migrations and kills its own process after the given number of statements
 KILLED_UPGRADE = textwrap.dedent(
@@ -59,7 +62,7 @@ def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "vidsense.db").read_bytes() == before
 
 
-@pytest.mark.parametrize("statements", [3, 8, 13, 19, 24])
+@pytest.mark.parametrize("statements", [3, 8, 13, 19, 24, 30, 38])
 def test_a_kill_in_the_middle_of_a_migration_applies_nothing_and_the_next_start_does_it(
     tmp_path: Path, statements: int
 ) -> None:
@@ -70,6 +73,25 @@ def test_a_kill_in_the_middle_of_a_migration_applies_nothing_and_the_next_start_
 
     assert upgrade(url) == head_revision()
     assert status(url).integrity == "ok"
+
+
+@pytest.mark.parametrize("revision", [script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()])
+def test_a_database_of_every_earlier_version_is_brought_up_with_its_rows(tmp_path: Path, revision: str) -> None:
+    """An event of an old version is still there after the upgrade, under the same id, and is found by its words."""
+    upgrade(database_url(tmp_path), revision=revision)
+    with closing(sqlite3.connect(tmp_path / "vidsense.db")) as connection, connection:
+        connection.execute(
+            "INSERT INTO events VALUES ('1-a', 'yard', 'dog', 'a dog runs', 'info', 'live', 'closed', 'r', 'e',"
+            " 1, 2, 0.0, 1.0, 0.5, NULL, NULL, '[]', 3)"
+        )
+        connection.execute("INSERT INTO descriptions (event_id, status) VALUES ('1-a', 'pending')")
+
+    assert upgrade(database_url(tmp_path)) == head_revision()
+    with closing(sqlite3.connect(tmp_path / "vidsense.db")) as connection:
+        found = connection.execute("SELECT rowid FROM documents_fts WHERE documents_fts MATCH 'running dogs'")
+        assert len(found.fetchall()) == 1
+        (started_at,) = connection.execute("SELECT started_at FROM v1_events").fetchone()
+        assert started_at == "1970-01-01T00:00:00.001Z"
 
 
 def test_the_status_tells_revision_head_and_integrity(tmp_path: Path) -> None:
@@ -142,9 +164,10 @@ def _schema(path: Path) -> dict[str, str]:
     """Each table's and index's own SQL without comments and layout."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name != 'alembic_version'"
-            " AND name NOT LIKE 'sqlite_%'"
+            "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
         ).fetchall()
+    # full-text search has tables of its own that SQLAlchemy knows nothing of
+    rows = [(name, sql) for name, sql in rows if not name.startswith(("alembic_", "documents_fts", "sqlite_"))]
     return {name: _plain(sql) for name, sql in rows}
 
 

@@ -225,5 +225,24 @@ garbage = Table(
     sqlite_strict=True,
 )
 
+pins = Table(
+    "pins",
+    metadata,
+    _event_id("the event that retention never deletes", primary_key=True, nullable=False),
+    _at_ms("pinned_at_ms", "when it was pinned, UTC"),
+    sqlite_strict=True,
+)
+
+# kept by triggers in the database itself, so that every writer keeps it; FTS5's table `documents_fts` indexes it
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="counts up"),
+    _event_id("the event it is the text of", nullable=False, unique=True),
+    Column("tags", Text, nullable=False, comment="camera, trigger and prompt"),
+    Column("words", Text, nullable=False, comment="summary and answers; empty until the event is described"),
+    sqlite_strict=True,
+)
+
 # least first, so that ORDER BY … DESC puts the gravest on top
 severity_rank = case({severity.value: rank for rank, severity in enumerate(Severity)}, value=events.c.severity)

@@ -46,8 +46,10 @@ class _Content(Enum):
     FOREIGN = auto()  # somebody else's SQLite file
 
 
-def upgrade(url: str, *, media_dir: Path | None = None) -> str:
+def upgrade(url: str, *, media_dir: Path | None = None, revision: str = "head") -> str | None:
     """Bring the database to this program's schema, creating it when there is none; the revision reached.
+
+    An earlier ``revision`` than the head makes an old database, for tests of the way up from it.
 
     Raises:
         StoreError: it can't be read or written, or it is gone although ``media_dir`` still holds its stills.
@@ -61,8 +63,8 @@ def upgrade(url: str, *, media_dir: Path | None = None) -> str:
             create_file(path)
         _check_is_ours(path, content)
         _check_is_not_newer(path)
-        _migrate(url)
-    return head_revision()
+        _migrate(url, revision)
+        return current_revision(path)
 
 
 def status(url: str) -> DatabaseStatus:
@@ -157,13 +159,13 @@ def _check_is_not_newer(path: Path) -> None:
         raise ConfigError(f"the database {path} is from a newer VidSense (schema {revision}): upgrade the program")
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str, revision: str) -> None:
     engine = make_engine(url, foreign_keys=False)
     try:
         with engine.begin() as connection:
             config = _alembic_config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, revision)
             orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
             if orphans:
                 raise StoreError(f"the upgrade would leave {len(orphans)} rows without what they refer to: not applied")
