@@ -1,0 +1,71 @@
+"""What many commands begin with: the options they share, the settings, the state folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.settings.paths import find_config, state_dir
+
+if TYPE_CHECKING:  # torch and SQLAlchemy take seconds to import: `vidsense --help` should not
+    from vidsense_daemon.daemon.storage import Storage
+    from vidsense_daemon.settings.schema import Settings
+
+Subparsers = Any  # argparse keeps the type of add_subparsers' answer to itself
+
+_SPAN_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="the configuration (default: $VIDSENSE_CONFIG, ./vidsense.yaml, …)"
+    )
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def load_settings(args: argparse.Namespace) -> Settings:
+    """The validated settings of ``--config`` or of the usual places."""
+    from vidsense_daemon.settings.load import load
+
+    return load(find_config(args.config, os.environ))
+
+
+def open_storage_to_read() -> Storage:
+    """The state folder for a command that only reads.
+
+    Raises:
+        ConfigError: nothing has been recorded yet.
+    """
+    from vidsense_daemon.daemon.storage import Storage
+
+    folder = state_dir(os.environ)
+    if not (folder / "vidsense.db").exists():
+        raise ConfigError(
+            f"there is no database in {folder} yet: `vidsense run` or `vidsense replay` makes it; "
+            "VIDSENSE_STATE_DIR names another folder"
+        )
+    return Storage(folder, may_upgrade=False)
+
+
+def moment(text: str) -> datetime:
+    """A point in time from the command line: a span before now (`90m`, `7d`) or an ISO date and time, local by default.
+
+    Raises:
+        argparse.ArgumentTypeError: neither.
+    """
+    amount, unit = text[:-1], text[-1:]
+    if unit in _SPAN_UNITS_S and amount.isdecimal():
+        return datetime.now(UTC) - timedelta(seconds=int(amount) * _SPAN_UNITS_S[unit])
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: write a span such as 90m, 12h or 7d, or 2026-11-22T18:00"
+        ) from None

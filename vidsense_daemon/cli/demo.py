@@ -1,0 +1,122 @@
+"""`vidsense demo`: the whole way once, on footage that came with pip or on the user's own, told as it happens."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from vidsense_daemon.base import logs
+from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK
+from vidsense_daemon.base.redact import Redactor, url_credentials
+from vidsense_daemon.cli.context import Subparsers
+from vidsense_daemon.cli.events import words_of
+from vidsense_daemon.cli.footage import played_once, street_footage
+from vidsense_daemon.cli.output import note, say
+from vidsense_daemon.domain.events import EventRecord
+from vidsense_daemon.settings.paths import state_dir
+
+_CAMERA = "demo"
+_LOOK_EVERY_S = 0.3
+# what one meets before a house; `contrast` says what the same picture shows otherwise
+_TRIGGERS = {
+    "person": {"prompt": "a person walking", "contrast": ["an empty pavement"]},
+    "car": {"prompt": "a car driving", "contrast": ["an empty street"]},
+    "bicycle": {"prompt": "a person riding a bicycle", "contrast": ["an empty street"]},
+    "dog": {"prompt": "a dog", "contrast": ["an empty yard"]},
+}
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "demo",
+        help="watch real footage for once around and print the events",
+        description="Without --source a local RTSP server plays ten seconds of street footage, once.",
+    )
+    parser.add_argument(
+        "--source", metavar="URL|FILE", help="watch this instead; Ctrl-C ends"
+    )
+    parser.add_argument(
+        "--describer", choices=["auto", "builtin", "ollama"], default="auto", help="who writes"
+    )
+    parser.set_defaults(run=_demo)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    folder = state_dir(os.environ) / "demo"
+    logs.configure(json=False, level="error", redactor=Redactor())
+    with _source(args.source) as url:
+        note(f"watching {url_credentials(url)}" + ("" if args.source else ", real street footage, once around"))
+        described = _watch(url, describer=args.describer, folder=folder)
+    say()
+    say(f"database  {folder / 'vidsense.db'}")
+    say(f"stills    {folder / 'media'}")
+    if described:
+        say(
+            f"{described} described event{'s' if described > 1 else ''}; "
+            f"`VIDSENSE_STATE_DIR={folder} vidsense events list` shows them again"
+        )
+        return EXIT_OK
+    note("no described event: nothing that the demo looks for was seen")
+    return EXIT_FAILED
+
+
+@contextlib.contextmanager
+def _source(given: str | None) -> Iterator[str]:
+    if given is None:
+        with played_once(street_footage()) as url:
+            yield url
+    elif "://" in given or given.startswith("/dev/"):
+        yield given
+    else:
+        yield str(Path(given).absolute())
+
+
+def _watch(url: str, *, describer: str, folder: Path) -> int:
+    """Run the daemon on ``url`` until its stream ends or Ctrl-C; how many events were described."""
+    from vidsense_daemon.daemon.live import Daemon
+    from vidsense_daemon.daemon.storage import Storage
+    from vidsense_daemon.settings.load import parse
+
+    configuration = {
+        "cameras": {_CAMERA: {"url": url.replace("{", "{{").replace("}", "}}"), "triggers": list(_TRIGGERS)}},
+        "triggers": _TRIGGERS,
+        "describer": {"backend": describer},
+    }
+    # JSON is YAML: the demo goes through the same door as an operator's file
+    daemon = Daemon(parse(json.dumps(configuration), source="the demo's settings"), state_dir=folder, one_pass=True)
+    statuses: list[int] = []
+    running = threading.Thread(target=lambda: statuses.append(daemon.run()), name="daemon")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: daemon.ask_to_stop())
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    archive = Storage(folder).archive
+    bookmark = archive.newest_sequence()
+    described: set[str] = set()
+    running.start()
+    alive = True
+    while alive:
+        alive = running.is_alive()  # asked before the look, so that the last changes are seen
+        for change in archive.newer_than(bookmark):
+            bookmark = change.sequence
+            if change.kind == "described":
+                described.add(change.record.event.id)
+            _tell(change.kind, change.record)
+        time.sleep(_LOOK_EVERY_S if alive else 0)
+    return len(described)
+
+
+def _tell(kind: str, record: EventRecord) -> None:
+    event = record.event
+    at = f"{event.started_at.astimezone():%H:%M:%S}"
+    if kind == "opened":
+        say(f"{at}  {event.trigger}: something like “{event.prompt}” has appeared  [{event.id}]")
+    elif kind == "described" and record.description:
+        say(f"{at}  {event.trigger}: {words_of(record)}  [{event.id}, by {record.description.backend}]")

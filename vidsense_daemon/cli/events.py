@@ -1,0 +1,140 @@
+"""`vidsense events list|show|tail`: what happened."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.cli.context import Subparsers, add_json_option, moment, open_storage_to_read
+from vidsense_daemon.cli.event_json import event_json
+from vidsense_daemon.cli.output import say, say_json, say_table
+from vidsense_daemon.domain.events import EventRecord, Source
+
+if TYPE_CHECKING:
+    from vidsense_daemon.store.archive import EventArchive
+
+_TAIL_EVERY_S = 0.5
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser("events", help="what happened: list, show, tail")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="the newest events, newest first")
+    listing.add_argument("--camera", help="of this camera only")
+    listing.add_argument("--trigger", help="of this trigger only")
+    listing.add_argument("--source", choices=[source.value for source in Source], help="live events, or replayed ones")
+    listing.add_argument("--since", type=moment, metavar="WHEN", help="not before, such as 7d, 90m or 2026-11-22T18:00")
+    listing.add_argument("--until", type=moment, metavar="WHEN", help="before")
+    listing.add_argument("--limit", type=int, default=50, help="at most so many (default: %(default)s)")
+    add_json_option(listing)
+    listing.set_defaults(run=_list)
+
+    show = actions.add_parser("show", help="one event with everything that is known about it")
+    show.add_argument("id", help="the event's id")
+    add_json_option(show)
+    show.set_defaults(run=_show)
+
+    tail = actions.add_parser("tail", help="each change as it is stored, until Ctrl-C")
+    tail.add_argument("--last", type=int, default=5, metavar="N", help="begin with the last N events (default: 5)")
+    add_json_option(tail)
+    tail.set_defaults(run=_tail)
+
+
+def _list(args: argparse.Namespace) -> int:
+    storage = open_storage_to_read()
+    records = storage.archive.find(
+        camera=args.camera,
+        trigger=args.trigger,
+        source=Source(args.source) if args.source else None,
+        since=args.since,
+        until=args.until,
+        limit=args.limit,
+    )
+    if args.json:
+        say_json([event_json(record) for record in records], indent=2)
+    elif records:
+        say_table(("time", "camera", "trigger", "s", "id", "description"), (_row(record) for record in records))
+    else:
+        say("no events")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    storage = open_storage_to_read()
+    record = storage.archive.get(args.id)
+    if record is None:
+        raise PermanentError(f"there is no event {args.id}: `vidsense events list` shows those that are")
+    if args.json:
+        say_json(event_json(record), indent=2)
+        return 0
+    for line in _lines(record):
+        say(line)
+    return 0
+
+
+def _tail(args: argparse.Namespace) -> int:
+    archive = open_storage_to_read().archive
+    sequence = archive.newest_sequence()
+    for record in reversed(archive.find(limit=args.last)):
+        _say_change("", record, as_json=args.json)
+    for kind, record in _changes(archive, sequence):
+        _say_change(kind, record, as_json=args.json)
+    return 0
+
+
+def _changes(archive: EventArchive, sequence: int) -> Iterator[tuple[str, EventRecord]]:
+    while True:
+        for change in archive.newer_than(sequence):
+            sequence = change.sequence
+            yield change.kind, change.record
+        time.sleep(_TAIL_EVERY_S)
+
+
+def _say_change(kind: str, record: EventRecord, *, as_json: bool) -> None:
+    if as_json:
+        say_json({"change": kind or None, **event_json(record)})
+    else:
+        say("  ".join(part for part in (*_row(record)[:5], kind, words_of(record)) if part))
+
+
+def _row(record: EventRecord) -> tuple[str, ...]:
+    event = record.event
+    return (
+        event.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        event.camera,
+        event.trigger,
+        f"{(event.ended_at - event.started_at).total_seconds():.0f}",
+        event.id,
+        words_of(record),
+    )
+
+
+def words_of(record: EventRecord) -> str:
+    """The description's words, or what has become of it."""
+    description = record.description
+    if description is None:
+        return ""
+    return description.summary or f"({description.status.value})"
+
+
+def _lines(record: EventRecord) -> Iterator[str]:
+    event, description = record.event, record.description
+    yield f"{event.id}  {event.state.value}, {event.source.value}"
+    yield f"  camera       {event.camera}" + (f" ({', '.join(event.zones)})" if event.zones else "")
+    yield f"  trigger      {event.trigger}: {event.prompt}  [{event.severity.value}]"
+    for name, at, pts_s in (("from", event.started_at, event.started_pts_s), ("to", event.ended_at, event.ended_pts_s)):
+        yield f"  {name:<11}  {at.astimezone():%Y-%m-%d %H:%M:%S}  ({pts_s:.1f} s of the stream)"
+    yield f"  score        {event.score:.2f} over background, by {event.encoder}"
+    if description:
+        by = " ".join(part for part in (description.backend, description.model) if part)
+        yield f"  description  {description.summary or '–'}  [{description.status.value}{', ' + by if by else ''}]"
+        for answer in description.answers:
+            yield f"    {answer.question} {answer.answer}"
+        if description.error:
+            yield f"    error: {description.error}"
+    for still in record.stills:
+        yield f"  still        {still.role:<6} {still.path}"

@@ -1,0 +1,176 @@
+"""Settings become stages: one table a port, one row a backend.
+
+To add a backend: its file in the room, its tagged class in settings, its row here, its line in the contract tests, its
+heading in docs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from vidsense_daemon.alerts.hooks.command import Command
+from vidsense_daemon.alerts.hooks.webhook import Webhook
+from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.description.describers.auto import AutoDescriber
+from vidsense_daemon.description.describers.builtin import BuiltinDescriber
+from vidsense_daemon.description.describers.model import ModelDescriber
+from vidsense_daemon.description.describers.ollama import Ollama
+from vidsense_daemon.domain.ports import Describer, Encoder, Hook
+from vidsense_daemon.perception.encoders import clip
+from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
+from vidsense_daemon.perception.encoders.clip import ClipEncoder
+from vidsense_daemon.perception.triggers import TriggerRule
+from vidsense_daemon.settings.resolved import ResolvedCamera
+from vidsense_daemon.settings.schema import CommandHook, DescriberBlock, EncoderBlock, Settings, WebhookHook
+
+
+def choose_encoder(settings: EncoderBlock) -> str:
+    """Which encoder backend `auto` means on this machine; says so in the log."""
+    if settings.backend != "auto":
+        return settings.backend
+    there = clip.available(settings.model)
+    why = f"the weights of {settings.model} are {'here' if there else 'not here'}"
+    taken = "clip" if there else "builtin"
+    structlog.get_logger().info("encoder_chosen", backend=taken, why=why)
+    return taken
+
+
+def build_encoder(settings: EncoderBlock, *, backend: str, cache_dir: Path) -> Encoder:
+    """Load an encoder; takes seconds. To be called in the thread that will use it.
+
+    Raises:
+        ConfigError: its weights are missing or damaged; the message says what to do.
+    """
+    threads = settings.threads or default_threads()
+    builders: dict[str, Callable[[], Encoder]] = {
+        "builtin": lambda: BuiltinEncoder(cache_dir=cache_dir, threads=threads),
+        "clip": lambda: ClipEncoder(settings.model, threads=threads),
+    }
+    return builders[backend]()
+
+
+def build_describer(settings: DescriberBlock, *, cameras: Sequence[ResolvedCamera], zone: tzinfo) -> Describer:
+    """The describer that the settings name; opens no connection yet."""
+
+    def model_describer() -> ModelDescriber:
+        return ModelDescriber(
+            Ollama(
+                url=settings.url,
+                model=settings.model,
+                first_token_timeout_s=settings.first_token_timeout_s,
+                idle_timeout_s=settings.idle_timeout_s,
+            ),
+            zone=zone,
+            queries=settings.queries,
+            queries_by_camera={camera.name: camera.queries for camera in cameras},
+            timeout_s=settings.timeout_s,
+        )
+
+    builders: dict[str, Callable[[], Describer]] = {
+        "builtin": lambda: BuiltinDescriber(zone=zone),
+        "ollama": model_describer,
+        "auto": lambda: AutoDescriber(model_describer(), BuiltinDescriber(zone=zone)),
+    }
+    return builders[settings.backend]()
+
+
+def build_hooks(settings: Sequence[Any]) -> dict[str, Hook]:
+    """The hooks by name.
+
+    Raises:
+        ConfigError: one can't work as configured.
+    """
+    builders: dict[type, Callable[[Any], Hook]] = {WebhookHook: _webhook, CommandHook: _command}
+    return {hook.name: builders[type(hook)](hook) for hook in settings}
+
+
+def _webhook(settings: WebhookHook) -> Hook:
+    return Webhook(
+        name=settings.name,
+        url=settings.url,
+        secrets=(settings.secret,) if settings.secret else (),
+        headers=settings.headers,
+        timeout_s=settings.timeout_s,
+        allow_plain_http=settings.allow_plain_http,
+        ca_file=settings.ca_file,
+    )
+
+
+def _command(settings: CommandHook) -> Hook:
+    return Command(name=settings.name, argv=settings.argv, timeout_s=settings.timeout_s)
+
+
+def refused_triggers(camera: ResolvedCamera, *, encoder_backend: str) -> dict[str, str]:
+    """The camera's triggers that ask for what this encoder can't see, and why."""
+    if encoder_backend != "builtin":
+        return {}
+    reasons = {name: unsupported_prompt(trigger.prompt) for name, trigger in camera.triggers.items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def trigger_rules(camera: ResolvedCamera, *, encoder_backend: str) -> list[TriggerRule]:
+    """What to look for on a camera. What this encoder can't see is left out, and the log says why."""
+    refused = refused_triggers(camera, encoder_backend=encoder_backend)
+    for name, reason in refused.items():
+        structlog.get_logger().warning("trigger_not_watched", camera=camera.name, trigger=name, reason=reason)
+    return [
+        TriggerRule(
+            name=name,
+            prompt=trigger.prompt,
+            contrast=trigger.contrast,
+            severity=trigger.severity,
+            cooldown_s=trigger.cooldown_s,
+            zones=trigger.zones,
+        )
+        for name, trigger in camera.triggers.items()
+        if name not in refused
+    ]
+
+
+def stream_options(camera: ResolvedCamera, *, picture_px: int, **overrides: Any) -> StreamOptions:
+    """How a camera is watched; ``overrides`` are a replay's."""
+    options: Mapping[str, Any] = {
+        "url": camera.url,
+        "substream_url": camera.substream_url,
+        "picture_px": picture_px,
+        "transport": camera.transport,
+        "calm_fps": camera.sampling.calm_fps,
+        "busy_fps": camera.sampling.busy_fps,
+        "max_frames_per_s": camera.sampling.max_frames_per_s,
+        "motion_threshold_levels": camera.motion.threshold_levels,
+        "motion_changed_ratio": camera.motion.changed_ratio,
+        "motion_masks": camera.motion.masks,
+        "zones": dict(camera.zones),
+        "privacy_masks": camera.privacy_masks,
+        "stall_limit_s": camera.stall_limit_s,
+        "hwaccel": camera.hwaccel,
+        "tls_ca_file": camera.tls_ca_file,
+        "max_pixels": camera.max_pixels,
+        "memory_limit_mb": camera.memory_limit_mb,
+        **overrides,
+    }
+    return StreamOptions(**options)
+
+
+def default_threads() -> int:
+    """Half of the processors that this process may use: the cameras' decoders and the describer want some too."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def resolved_cameras(settings: Settings) -> list[ResolvedCamera]:
+    """The enabled cameras with all that applies to them."""
+    cameras = (settings.camera(name) for name in settings.cameras)
+    return [camera for camera in cameras if camera.enabled]
+
+
+def local_zone() -> tzinfo:
+    """The machine's time zone, in which people read the time."""
+    zone = datetime.now().astimezone().tzinfo
+    assert zone is not None  # astimezone always sets one
+    return zone

@@ -1,0 +1,213 @@
+"""The daemon: starts the stages in order, watches over them, stops them in order.
+
+    start  lock → database → db-writer → perception (loads the encoder) → cameras → description → delivery → schedule
+    stop   cameras → perception (what waits is perceived) → description (its work stays pending) → delivery
+           → db-writer drains → database → lock
+
+`run` is called by the main thread, which does nothing but feed systemd's watchdog, and only while every worker's last
+beat is younger than that worker's own limit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from vidsense_daemon.alerts.worker import AlertDelivery
+from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.base.errors import EXIT_OK
+from vidsense_daemon.base.notify import ServiceNotifier
+from vidsense_daemon.base.worker import Worker
+from vidsense_daemon.capture.state import CameraPhase, CameraState
+from vidsense_daemon.capture.supervisor import CameraSupervisor
+from vidsense_daemon.daemon import backends
+from vidsense_daemon.daemon.perceiving import LivePerception
+from vidsense_daemon.daemon.schedule import Schedule
+from vidsense_daemon.daemon.storage import Storage
+from vidsense_daemon.description.describers.builtin import BuiltinDescriber
+from vidsense_daemon.description.worker import DescriptionWork
+from vidsense_daemon.domain.events import DeliveryPhase
+from vidsense_daemon.settings.resolved import ResolvedCamera
+from vidsense_daemon.settings.schema import Settings
+from vidsense_daemon.store.lock import StateLock
+
+_LOOK_EVERY_S = 1.0
+_STOP_WITHIN_S = 8.0  # systemd and people expect ten; the rest is for closing files
+_TOLD = (DeliveryPhase.OPENED, DeliveryPhase.DESCRIBED)
+_ENCODER_LIMIT_S = 300.0  # weights on a slow disk; only then is a silent perception thread stuck
+
+
+class Daemon:
+    """All cameras of one configuration, from their streams to the hooks."""
+
+    def __init__(
+        self, settings: Settings, *, state_dir: Path, one_pass: bool = False, clock: Clock | None = None
+    ) -> None:
+        """``one_pass``: a stream that ends is not opened again; when all have ended, so does the daemon."""
+        self._settings = settings
+        self._one_pass = one_pass
+        self._state_dir = state_dir
+        self._clock = clock or SystemClock()
+        self._cameras = backends.resolved_cameras(settings)
+        self._notifier = ServiceNotifier()
+        self._log = structlog.get_logger()
+        self._ending = threading.Event()
+        self._fatal: tuple[int, str] | None = None
+        self._states: dict[str, CameraState] = {}
+        self._workers: list[Worker] = []
+
+    def ask_to_stop(self) -> None:
+        """Stop in order; safe in a signal handler."""
+        self._ending.set()
+
+    def run(self) -> int:
+        """Watch the cameras until asked to stop; the exit status.
+
+        Raises:
+            ConfigError: another daemon runs on the state folder, or the configuration can't work.
+            StoreError: the database can't be used.
+        """
+        hooks = backends.build_hooks(self._settings.hooks)
+        with StateLock(self._state_dir) as lock:
+            storage = Storage(
+                self._state_dir,
+                hooks_for=lambda _event, phase: tuple(hooks) if phase in _TOLD else (),
+                after_unclean_exit=lock.after_unclean_exit,
+                clock=self._clock,
+            )
+            try:
+                self._recover(storage)
+                self._run_workers(storage, hooks=AlertDelivery(outbox=storage.deliveries, hooks=hooks))
+            finally:
+                storage.close()
+        return self._verdict()
+
+    def _recover(self, storage: Storage) -> None:
+        recovered = storage.events.recover(self._clock.now())
+        if recovered.events_closed or recovered.descriptions_pending:
+            self._log.info(
+                "recovered_after_kill",
+                events_closed=recovered.events_closed,
+                descriptions_pending=recovered.descriptions_pending,
+            )
+
+    def _run_workers(self, storage: Storage, *, hooks: AlertDelivery) -> None:
+        zone = backends.local_zone()
+        describer = backends.build_describer(self._settings.describer, cameras=self._cameras, zone=zone)
+        description = DescriptionWork(storage.descriptions(), describer, BuiltinDescriber(zone=zone))
+        perception = LivePerception(self._settings, cameras=self._cameras, storage=storage)
+
+        writer = self._worker("db-writer", storage.events.write_behind)
+        perceiving = self._worker("perception", perception.run, beat_limit_s=_ENCODER_LIMIT_S)
+        self._start(writer, perceiving)
+        if self._await_encoder(perception):
+            captures = [self._capture(camera, perception) for camera in self._cameras]
+            describing = self._worker("description", description.run, beat_limit_s=self._description_limit_s())
+            delivering = self._worker("delivery", hooks.run)
+            self._start(*captures, describing, delivering)
+            with Schedule(storage):
+                self._watch_over(storage)
+        self._notifier.stopping()
+        self._stop(description)
+
+    def _capture(self, camera: ResolvedCamera, perception: LivePerception) -> Worker:
+        def note_state(state: CameraState) -> None:
+            before = self._states.get(camera.name)
+            self._states[camera.name] = state
+            lost = state.phase in (CameraPhase.WAITING, CameraPhase.ENDED)
+            if lost and (before is None or before.phase is not state.phase):
+                perception.perceiver.camera_lost(camera.name)
+                if self._one_pass and state.sessions:
+                    worker.ask_to_stop()
+
+        supervisor = CameraSupervisor(
+            camera.name,
+            backends.stream_options(camera, picture_px=perception.picture_px),
+            on_frame=perception.put,
+            on_state=note_state,
+            clock=self._clock,
+        )
+        worker = self._worker(f"capture-{camera.name}", supervisor.run, beat_limit_s=camera.stall_limit_s * 4)
+        return worker
+
+    def _await_encoder(self, perception: LivePerception) -> bool:
+        """Whether perception is ready; false when the daemon ends before it is."""
+        while not perception.ready.wait(0.2):
+            if self._ending.is_set():
+                return False
+            self._notifier.alive()  # loading is slow on purpose; the limit of the perception worker still holds
+        self._notifier.ready(f"watching {len(self._cameras)} cameras")
+        self._log.info("daemon_ready", cameras=[camera.name for camera in self._cameras])
+        return True
+
+    def _watch_over(self, storage: Storage) -> None:
+        """Until the end: feed the watchdog while everybody is alive, name those who are not."""
+        stuck: set[str] = set()
+        while not self._ending.wait(_LOOK_EVERY_S):
+            silent = {worker.name for worker in self._workers if not (worker.is_live() or worker.stopping.is_set())}
+            for name in sorted(silent - stuck):
+                self._log.error("worker_stuck", worker=name)
+            stuck = silent
+            if not stuck:
+                self._notifier.alive()
+            streaming = sum(state.phase is CameraPhase.STREAMING for state in tuple(self._states.values()))
+            self._notifier.status(f"{streaming} of {len(self._cameras)} cameras streaming")
+            if self._has_seen_all() and not _owes(storage):
+                self._log.info("recordings_ended")
+                self._ending.set()
+
+    def _has_seen_all(self) -> bool:
+        """Cameras that are files come to an end; when all have, there is nothing left to watch."""
+        over = (CameraPhase.ENDED, CameraPhase.STOPPED)
+        states = tuple(self._states.values())
+        return len(states) == len(self._cameras) and all(state.phase in over for state in states)
+
+    def _stop(self, description: DescriptionWork) -> None:
+        """Each stage in the order of the stream, so that what is under way still arrives; what hangs is left behind."""
+        deadline_mono_s = time.monotonic() + _STOP_WITHIN_S
+        stages = ("capture-", "perception", "description", "delivery", "db-writer")
+        for stage in stages:
+            if stage == "description":
+                description.close()
+            members = [worker for worker in self._workers if worker.name.startswith(stage)]
+            for worker in members:
+                worker.ask_to_stop()
+            for worker in members:
+                if not worker.join(max(0.1, deadline_mono_s - time.monotonic())):
+                    self._log.warning("worker_left_behind", worker=worker.name)
+        self._log.info("daemon_stopped")
+
+    def _worker(self, name: str, body: Callable[[Worker], None], *, beat_limit_s: float = 60.0) -> Worker:
+        worker = Worker(name, body, on_fatal=self._end_with, beat_limit_s=beat_limit_s, clock=self._clock)
+        self._workers.append(worker)
+        return worker
+
+    @staticmethod
+    def _start(*workers: Worker) -> None:
+        for worker in workers:
+            worker.start()
+
+    def _end_with(self, status: int, reason: str) -> None:
+        self._fatal = self._fatal or (status, reason)
+        self._ending.set()
+
+    def _verdict(self) -> int:
+        if self._fatal is None:
+            return EXIT_OK
+        status, reason = self._fatal
+        self._log.error("daemon_cannot_go_on", reason=reason, status=status)
+        return status
+
+    def _description_limit_s(self) -> float:
+        # a beat comes between two descriptions, and one may take its whole time
+        return self._settings.describer.timeout_s + 60
+
+
+def _owes(storage: Storage) -> bool:
+    """Whether an event is still to be closed or to be described."""
+    counts = storage.archive.counts()
+    return counts["events_open"] + counts["descriptions_pending"] > 0

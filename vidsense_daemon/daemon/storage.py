@@ -1,0 +1,76 @@
+"""The state folder, opened: the database, the stills beside it, and what reads and writes them.
+
+<state dir>/vidsense.db      events, descriptions, deliveries, window embeddings
+<state dir>/media/           stills
+<state dir>/cache/           what can be made again: converted weights
+<state dir>/vidsense.lock    held by the daemon that runs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.domain.events import DeliveryPhase, Event
+from vidsense_daemon.store.archive import EventArchive
+from vidsense_daemon.store.database import Database, open_database
+from vidsense_daemon.store.deliveries import DeliveryStore
+from vidsense_daemon.store.descriptions import DescriptionStore
+from vidsense_daemon.store.events import EventStore
+from vidsense_daemon.store.media import MediaFolder
+from vidsense_daemon.store.windows import WindowStore
+
+
+def database_url(state_dir: Path) -> str:
+    """Where the database of a state folder lies, as SQLAlchemy wants it."""
+    return f"sqlite:///{state_dir / 'vidsense.db'}"
+
+
+def media_dir(state_dir: Path) -> Path:
+    return state_dir / "media"
+
+
+def cache_dir(state_dir: Path) -> Path:
+    return state_dir / "cache"
+
+
+class Storage:
+    """Everything that is kept, behind one door; `close` it when done.
+
+    ``hooks_for`` names the hooks that are told of an event in a phase, ``may_upgrade`` lets the schema be made or upgraded.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        hooks_for: Callable[[Event, DeliveryPhase], Sequence[str]] = lambda _event, _phase: (),
+        may_upgrade: bool = True,
+        after_unclean_exit: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        self.state_dir = state_dir
+        self._hooks_for = hooks_for
+        self.database: Database = open_database(
+            database_url(state_dir),
+            media_dir=media_dir(state_dir),
+            may_upgrade=may_upgrade,
+            after_unclean_exit=after_unclean_exit,
+        )
+        self.media = MediaFolder(media_dir(state_dir))
+        self.windows = WindowStore(self.database)
+        self.events = EventStore(
+            database=self.database, media=self.media, windows=self.windows, hooks_for=hooks_for, clock=clock
+        )
+        self.archive = EventArchive(database=self.database, media=self.media)
+        self.deliveries = DeliveryStore(database=self.database, media=self.media)
+
+    def descriptions(self, *, among: Collection[str] | None = None) -> DescriptionStore:
+        """The queue of owed descriptions; ``among`` limits it to those events, and to a collection that may grow."""
+        return DescriptionStore(database=self.database, media=self.media, hooks_for=self._hooks_for, among=among)
+
+    def close(self) -> None:
+        self.events.flush()
+        self.database.close()
