@@ -21,7 +21,7 @@ _UNITS = (
     ("max_frames_per_s", "frames a second"),
     ("_fps", "frames a second"),
     ("_s", "seconds"),
-    ("_mb", "megabytes (MiB)"),
+    ("_mb", "MiB"),
     ("_levels", "levels of brightness"),
     ("_ratio", "share, 0 to 1"),
     ("_pixels", "pixels"),
@@ -110,7 +110,7 @@ class KeyTree:
                 return _allowed_block(node)
         return ""
 
-    def keys(self) -> Iterator[Key]:
+    def all_keys(self) -> Iterator[Key]:
         """Every key, in the schema's order, blocks before what they hold."""
         yield from self._keys(self._root, (), "")
 
@@ -126,7 +126,7 @@ class KeyTree:
             below = list(self._keys(plain, (*path, name), kind))
             yield Key(
                 path=(*path, name),
-                text=declared.get("description", ""),
+                text=declared.get("description", plain.get("description", "")),  # a block may speak for itself
                 allowed=self.allowed(plain),
                 unit=unit_of(name),
                 default=declared.get("default"),

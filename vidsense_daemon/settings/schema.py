@@ -200,8 +200,8 @@ class EncoderBlock(Block):
     """`clip` needs its weights on this machine, `builtin` needs no download; `auto` takes CLIP when it is there."""
     model: Words = "openai/clip-vit-base-patch16"
     """Which CLIP: its name on the Hugging Face hub, or the path of a folder that holds it."""
-    threads: WholeNumber = Field(default=1, ge=1, le=256)
-    """Processor threads that it may use."""
+    threads: WholeNumber = Field(default=0, ge=0, le=256)
+    """Processor threads that it may use; 0 takes half of the machine's."""
 
 
 class DescriberBlock(Block):
