@@ -64,8 +64,8 @@ class Painted:
             on_progress=lambda what, done, total: self.steps.append((what, done, total)),
             seed=seed,
             epochs=40,
-            held_out=16,
-            batch=16,
+            held_out=8,
+            batch=12,
         )
 
 
@@ -73,15 +73,15 @@ class Painted:
 def painted(tmp_path_factory: pytest.TempPathFactory) -> Painted:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("painted")
-    return Painted(folder, paint(folder / "images", 48))
+    return Painted(folder, paint(folder / "images", 32))
 
 
 def test_it_learns_what_the_captions_say(painted: Painted) -> None:
-    """Of 16 unseen pictures in eight kinds, a caption's own is mostly among the first five; by chance: 31 %."""
+    """Eight unseen pictures of eight kinds: a caption often finds its own at once; by chance 12 %."""
     report = painted.train()
 
-    assert (report.trained_pictures, report.held_out_pictures) == (32, 16)
-    assert report.recall_percent_at[5] > 60
+    assert (report.trained_pictures, report.held_out_pictures) == (24, 8)
+    assert report.recall_percent_at[1] > 30
     assert set(report.recall_percent_at) == {1, 5, 10}
 
 
@@ -148,7 +148,7 @@ def test_another_set_of_pictures_has_features_of_its_own(painted: Painted) -> No
 
 
 def test_too_few_pictures_are_refused_with_the_number_needed(painted: Painted) -> None:
-    with pytest.raises(ConfigError, match="leaves 48 pictures to train on: a bridge needs 512"):
+    with pytest.raises(ConfigError, match="leaves 32 pictures to train on: a bridge needs 512"):
         train_bridge(
             images_dir=painted.folder / "images",
             captions_csv=painted.captions,
