@@ -103,7 +103,7 @@ _STATEMENTS = (
         -- pending, sent or dead (given up)
         status TEXT NOT NULL
             CONSTRAINT ck_deliveries_status CHECK (status IN ('pending', 'sent', 'dead')),
-        -- times the hook was called in vain
+        -- times the hook was called
         attempts INTEGER DEFAULT 0 NOT NULL,
         -- when it became owed, UTC
         created_at_ms INTEGER NOT NULL

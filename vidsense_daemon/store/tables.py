@@ -188,7 +188,7 @@ deliveries = Table(
     Column("hook", Text, nullable=False, comment="the hook's name in the configuration"),
     _one_of("phase", DeliveryPhase, "opened: at once; closed: when it ended; described: with its words"),
     _one_of("status", DeliveryStatus, "pending, sent or dead (given up)"),
-    Column("attempts", Integer, nullable=False, server_default=text("0"), comment="times the hook was called in vain"),
+    Column("attempts", Integer, nullable=False, server_default=text("0"), comment="times the hook was called"),
     _at_ms("created_at_ms", "when it became owed, UTC"),
     _at_ms("next_attempt_at_ms", "not before this moment, UTC"),
     _at_ms("finished_at_ms", "when it was sent or given up, UTC", nullable=True),
