@@ -37,11 +37,13 @@ class PipeOutlet(Outlet):
 
     def __init__(self, pipe: BinaryIO) -> None:
         self._pipe = pipe
+        self._lock = threading.Lock()  # the main stream's thread reports its faults
 
     def send(self, pieces: list[bytes | memoryview]) -> None:
-        for piece in pieces:
-            self._pipe.write(piece)
-        self._pipe.flush()
+        with self._lock:
+            for piece in pieces:
+                self._pipe.write(piece)
+            self._pipe.flush()
 
     def say(self, kind: str, **values: Any) -> None:
         self.send(pack({"kind": kind, **values}))
@@ -73,7 +75,7 @@ def main() -> int:
     # an operator's Ctrl-C reaches the whole terminal; the parent decides when its children end
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # frames own the true standard output; whatever else prints goes to the log
-    pipe = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    pipe = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     outlet = PipeOutlet(pipe)
     options = StreamOptions.from_json(sys.stdin.readline())

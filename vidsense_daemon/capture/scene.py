@@ -6,7 +6,7 @@ Pictures and moments go in, `Frame`s come out; the child owns the stream, the cl
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
 
 from vidsense_daemon.capture.background import Background
 from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX, Change, ChangeGate
@@ -19,8 +19,11 @@ from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
 
 _STILL_EVERY_S = 1.0
 
-TakeStill = Callable[[], tuple[bytes, int, int, datetime | None] | None]
-"""Makes a JPEG of this moment, with its width, height and own time; none when the camera has none now."""
+_PAUSE_S = 3.0  # without motion: what moves then is something new
+
+TakeStill = Callable[[bool], Still | None]
+"""Makes a still; none when the camera has no new picture. True asks for this very moment (the first still of a motion);
+later ones may be a little old."""
 
 
 class Scene:
@@ -44,7 +47,7 @@ class Scene:
         self._run_id = ""
         self._index = 0
         self._box: Box | None = None
-        self._still_due_s = float("-inf")
+        self._still_due_s = self._moved_at_s = float("-inf")
         self._cuts: dict[Square, Picture] = {}
         self._cuts_version = -1
 
@@ -52,9 +55,14 @@ class Scene:
         """Stream time is broken: nothing of the next frame may be compared with the last one."""
         self._run_id, self._index = self._new_run_id(), 0
         self._box = None
-        self._still_due_s = float("-inf")
+        self._still_due_s = self._moved_at_s = float("-inf")
         self._gate.forget()
         self._sampler.start_run()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it knows what calm looks like."""
+        return self._background.picture is not None
 
     def scene_changed(self) -> None:
         """Somebody who sees more of the picture than the gate does says that the scene is another one."""
@@ -117,11 +125,14 @@ class Scene:
         return self._cuts[square]
 
     def _still(self, change: Change, moment: Moment, take_still: TakeStill) -> Still | None:
-        if not change.moving or moment.pts_s < self._still_due_s:
+        if not change.moving:
             return None
-        taken = take_still()
-        if taken is None:
+        begins = moment.pts_s > self._moved_at_s + _PAUSE_S
+        self._moved_at_s = moment.pts_s
+        if moment.pts_s < self._still_due_s and not begins:
+            return None
+        still = take_still(begins)
+        if still is None:
             return None
         self._still_due_s = moment.pts_s + _STILL_EVERY_S
-        jpeg, width_px, height_px, captured_at = taken
-        return Still(jpeg, width_px, height_px, captured_at or moment.captured_at, change.box)
+        return replace(still, box=change.box)

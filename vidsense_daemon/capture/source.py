@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import urlsplit
 
 import av
@@ -113,10 +114,6 @@ class Source:
         rate = self._stream.average_rate or self._stream.guessed_rate
         return StreamFacts(context.name, context.width, context.height, float(rate) if rate else None)
 
-    def keyframes_only(self, only: bool) -> None:
-        """Skip all but keyframes in the decoder; switch it back at a keyframe."""
-        self._stream.codec_context.skip_frame = "NONKEY" if only else "DEFAULT"
-
     def packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Every packet of the picture; ends with the file's end, and never quietly for a live stream.
 
@@ -146,6 +143,26 @@ class Source:
         if frames:
             self._errors_in_a_row = 0
         return [self._decoded(frame) for frame in frames if isinstance(frame, av.VideoFrame)]
+
+    def decode_alone(self, packet: av.Packet[VideoStream]) -> list[DecodedFrame]:
+        """The picture of a keyframe, at once: a decoder that reorders would hold it back for the packets after it.
+
+        The decoder has forgotten it afterwards: go on from here by decoding the same packet again.
+        """
+        frames = self.decode(packet)
+        with contextlib.suppress(av.FFmpegError):
+            frames += [self._decoded(frame) for frame in self._stream.codec_context.decode(None)]
+        self.forget()
+        return frames
+
+    def forget(self) -> None:
+        """Let the decoder begin anew, at a keyframe."""
+        self._stream.codec_context.flush_buffers()
+
+    def another_decoder(self) -> PacketDecoder:
+        """A decoder of its own for packets of this stream; it holds pictures only as long as it lives."""
+        context = self._stream.codec_context
+        return PacketDecoder(context.name, context.extradata, max_pixels=self._max_pixels)
 
     def close(self) -> None:
         """Let go of the connection and all memory."""
@@ -200,6 +217,25 @@ class Source:
                 fault = Fault.TLS
             reason = url_credentials(str(error.strerror or type(error).__name__))
             raise CameraError(fault, f"{doing} {self._shown_url}: {reason}") from None
+
+
+class PacketDecoder:
+    """Decodes a few packets, apart from the stream that they came from."""
+
+    def __init__(self, codec: str, extradata: bytes | None, *, max_pixels: int) -> None:
+        self._context = cast("av.VideoCodecContext", av.CodecContext.create(codec, "r"))
+        self._context.extradata = extradata
+        self._context.thread_count = 1
+        self._context.options = {"max_pixels": str(max_pixels)}
+
+    def last_of(self, packets: Sequence[av.Packet[VideoStream]]) -> DecodedFrame | None:
+        """The last picture of packets that begin with a keyframe; none when they are damaged."""
+        last = None
+        with contextlib.suppress(av.FFmpegError):
+            for packet in [*packets, None]:
+                for frame in self._context.decode(packet):
+                    last = frame
+        return DecodedFrame(last, None, bool(last.is_corrupt)) if last is not None else None
 
 
 def _options(scheme: str, *, transport: str, tls_ca_file: str | None, timeout_s: float) -> dict[str, str]:

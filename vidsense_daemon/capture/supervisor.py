@@ -53,6 +53,7 @@ class CameraSupervisor:
         self._clock = clock or SystemClock()
         self._backoff = Backoff(first_s=_FIRST_WAIT_S, cap_s=_LONGEST_WAIT_S)
         self._state = CameraState(camera, CameraPhase.OPENING, self._clock.now())
+        self._main_fault: Fault | None = None
         self._log = structlog.get_logger().bind(camera=camera)
 
     @property
@@ -105,8 +106,10 @@ class CameraSupervisor:
             self._describe(message.header)
         elif message.kind == "progress":
             self._count(message.header)
+        elif message.kind == "main_fault":
+            self._main_lost(_error_of(message))
         elif message.kind == "fault":
-            raise CameraError(Fault(message.header["fault"]), str(message.header["message"]))
+            raise _error_of(message)
 
     def _streams(self, worker: Worker) -> None:
         self._backoff.reset()
@@ -131,6 +134,12 @@ class CameraSupervisor:
     def _count(self, header: dict[str, Any]) -> None:
         numbers = {key: value for key, value in header.items() if isinstance(value, int)}
         self._change(rss_bytes=numbers.pop("rss_bytes", 0), counts=numbers)
+
+    def _main_lost(self, error: CameraError) -> None:
+        """The main stream gives no stills; the substream is watched all the same."""
+        if self._main_fault is not error.fault:
+            self._main_fault = error.fault
+            self._log.warning("main_stream_lost", fault=error.fault.value, reason=f"{error}; {NEXT_STEP[error.fault]}")
 
     def _silence(self) -> CameraError:
         limit_s = self._options.stall_limit_s
@@ -171,3 +180,10 @@ class CameraSupervisor:
     def _change(self, **changes: Any) -> None:
         self._state = replace(self._state, **changes)
         self._on_state(self._state)
+
+
+def _error_of(message: Message) -> CameraError:
+    try:
+        return CameraError(Fault(message.header["fault"]), str(message.header["message"]))
+    except (KeyError, ValueError):
+        return CameraError(Fault.CRASHED, "the capture process named a fault that does not exist")

@@ -160,6 +160,7 @@ def encode_jpeg(frame: av.VideoFrame) -> bytes:
     encoder.width, encoder.height = frame.width, frame.height
     encoder.pix_fmt = "yuvj420p"
     encoder.time_base = Fraction(1, 1)
+    encoder.thread_count = 1
     encoder.qscale = True
     encoder.global_quality = _JPEG_QUALITY_LAMBDA
     frame.pts = 0

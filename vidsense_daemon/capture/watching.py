@@ -11,9 +11,12 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from vidsense_daemon.base.clock import from_ms
+from vidsense_daemon.capture.decoding import Decoding
+from vidsense_daemon.capture.mainstream import MainStream
 from vidsense_daemon.capture.masks import PrivacyMask
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.sampling import Sampler
@@ -22,6 +25,7 @@ from vidsense_daemon.capture.source import DecodedFrame, Source
 from vidsense_daemon.capture.timeline import LiveTimeline, Moment, RecordedTimeline
 from vidsense_daemon.capture.views import Scaler
 from vidsense_daemon.capture.wire import pack_frame
+from vidsense_daemon.domain.frames import Still
 
 _PROGRESS_EVERY_S = 2.0
 _UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
@@ -48,8 +52,10 @@ class Watch:
         now: Callable[[], datetime],
         mono_s: Callable[[], float],
         sleep: Callable[[float], None],
+        main: MainStream | None = None,
     ) -> None:
         self._options = options
+        self._main = main
         self._outlet = outlet
         self._now, self._mono_s, self._sleep = now, mono_s, sleep
         self._scaler = Scaler(picture_px=options.picture_px)
@@ -61,18 +67,22 @@ class Watch:
         self._place: Callable[[float | None], Moment] = self._place_live
         self._timeline = LiveTimeline()
         self._progress_due_mono_s = 0.0
+        self._at_s = 0.0  # stream time of the newest decoded frame
 
     def run(self, source: Source, take_orders: Orders) -> None:
         """Watch until the stream ends."""
         self._announce(source)
         if self._options.is_file:
             self._place = self._recorded(source)
+        # a recording is decoded whole: nobody waits for it, and it must miss nothing
+        decoding = Decoding(source, always_whole=self._options.is_file)
         for packet in source.packets():
             for order in take_orders():
                 self._obey(order)
-            for frame in source.decode(packet):
+            calm = self._scene.settled and not self._sampler.busy(self._at_s)
+            for frame in decoding.frames(packet, calm=calm, at_mono_s=self._mono_s()):
                 self._see(frame)
-            self._report(source)
+            self._report(source, decoding)
 
     def _announce(self, source: Source) -> None:
         self._outlet.say("opened", **asdict(source.facts))
@@ -97,6 +107,7 @@ class Watch:
 
     def _see(self, frame: DecodedFrame) -> None:
         moment = self._place(frame.pts_s)
+        self._at_s = moment.pts_s
         if moment.starts_run:
             self._scene.start_run()
         if not self._sampler.looks(moment.pts_s):
@@ -105,15 +116,23 @@ class Watch:
             self._sampler.counts.dropped_corrupt += 1
             return
         picture = self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
-        sampled = self._scene.look(picture, moment, lambda: self._take_still(frame))
+        sampled = self._scene.look(
+            picture, moment, lambda newest: self._take_still(frame, moment.captured_at, newest=newest)
+        )
         if sampled is not None:
             self._outlet.send(pack_frame(sampled))
 
-    def _take_still(self, frame: DecodedFrame) -> tuple[bytes, int, int, datetime | None]:
+    def _take_still(self, frame: DecodedFrame, captured_at: datetime, *, newest: bool) -> Still | None:
+        if self._main is None or not self._main.flows:
+            return self._still(frame, captured_at)
+        picture = self._main.picture(newest=newest)
+        return self._still(picture.frame, picture.captured_at) if picture else None
+
+    def _still(self, frame: DecodedFrame, captured_at: datetime) -> Still:
         jpeg, width_px, height_px = self._scaler.jpeg(
             frame.video, hidden=self._privacy, quarter_turns=frame.quarter_turns
         )
-        return jpeg, width_px, height_px, None
+        return Still(jpeg, width_px, height_px, captured_at, box=None)
 
     def _obey(self, order: dict[str, Any]) -> None:
         if order.get("order") == "scene_changed":
@@ -121,12 +140,19 @@ class Watch:
         elif order.get("order") == "budget":
             self._sampler.set_budget(float(order["max_frames_per_s"]))
 
-    def _report(self, source: Source) -> None:
+    def _report(self, source: Source, decoding: Decoding) -> None:
         """Said from the loop that sees packets, never by a timer: no progress means that nothing goes on."""
         if self._mono_s() < self._progress_due_mono_s:
             return
         self._progress_due_mono_s = self._mono_s() + _PROGRESS_EVERY_S
-        self._outlet.say("progress", damaged_packets=source.damaged_packets, **asdict(self._sampler.counts))
+        self._outlet.say(
+            "progress",
+            rss_bytes=_rss_bytes(),
+            damaged_packets=source.damaged_packets,
+            skipped_packets=decoding.skipped_packets,
+            wakes=decoding.wakes,
+            **asdict(self._sampler.counts),
+        )
 
 
 def watch(
@@ -143,21 +169,39 @@ def watch(
     Raises:
         CameraError: it cannot be opened, or broke.
     """
-    read_timeout_s = options.stall_limit_s / 5  # a stall shows after twice this: well before the parent kills
-    source = Source(
-        options.url,
-        transport=options.transport,
-        open_timeout_s=options.stall_limit_s / 2 - 0.5,  # opening takes up to twice this
-        read_timeout_s=read_timeout_s,
-        tls_ca_file=options.tls_ca_file,
-        max_pixels=options.max_pixels,
-    )
+    main = None
+    if options.substream_url is not None:
+        main = MainStream(
+            lambda: _open(options, options.url),
+            on_fault=lambda error: outlet.say("main_fault", fault=error.fault.value, message=str(error)),
+        )
+    source = _open(options, options.substream_url or options.url)
     try:
-        Watch(options, outlet, now=now, mono_s=mono_s, sleep=sleep).run(source, take_orders)
+        Watch(options, outlet, now=now, mono_s=mono_s, sleep=sleep, main=main).run(source, take_orders)
     finally:
         source.close()
     outlet.say("ended")
 
 
+def _open(options: StreamOptions, url: str) -> Source:
+    return Source(
+        url,
+        transport=options.transport,
+        open_timeout_s=options.stall_limit_s / 2 - 0.5,  # opening takes up to twice this
+        read_timeout_s=options.stall_limit_s / 5,  # a stall shows after twice this: well before the parent kills
+        tls_ca_file=options.tls_ca_file,
+        max_pixels=options.max_pixels,
+    )
+
+
 def _new_run_id() -> str:
     return os.urandom(6).hex()
+
+
+def _rss_bytes() -> int:
+    """Resident memory of this process; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
