@@ -21,7 +21,7 @@ def add(subparsers: Subparsers) -> None:
     bridge = actions.add_parser("bridge", help="join the builtin encoder's eye and language, from captioned pictures")
     bridge.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="the pictures")
     bridge.add_argument("--captions", type=Path, required=True, metavar="CSV", help="columns image and caption")
-    bridge.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the bridge is written (safetensors)")
+    bridge.add_argument("--out", type=Path, required=True, metavar="FILE", help="the bridge (safetensors)")
     bridge.add_argument("--epochs", type=int, default=30, help="default: %(default)s")
     bridge.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     bridge.add_argument("--held-out", type=int, default=1000, help="pictures kept for the test (default: %(default)s)")

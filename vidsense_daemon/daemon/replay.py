@@ -31,6 +31,7 @@ from vidsense_daemon.store.events import EventStore
 # files given together are separate recordings: on the replay's clock they lie apart, so that no cooldown spans two
 _BETWEEN_FILES = timedelta(hours=1)
 _POLL_S = 0.2
+_STOP_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,9 @@ class Replay:
             _raise_on_fault(file, states, failures)
         finally:
             worker.ask_to_stop()
+            if not worker.join(0):
+                self._mailbox.close()  # nobody will take what it waits to put
+                worker.join(_STOP_LIMIT_S)
 
     def _put(self, frame: Frame) -> None:
         self._mailbox.put(frame)

@@ -38,7 +38,7 @@ def cache_dir(state_dir: Path) -> Path:
 class Storage:
     """Everything that is kept, behind one door; `close` it when done.
 
-    ``hooks_for`` names the hooks that are told of an event in a phase, ``may_upgrade`` lets the schema be made or upgraded.
+    ``hooks_for`` names the hooks that are told of an event in a phase; ``may_upgrade`` lets the schema be made anew.
     """
 
     def __init__(
