@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from vidsense_daemon.alerts.retries import GIVE_UP_AFTER_S, SCHEDULE_S, next_attempt_at
+from vidsense_daemon.alerts.retries import GIVE_UP_AFTER_S, next_attempt_at
 
 from .fakes import STARTED_AT, owed
 
@@ -42,9 +42,9 @@ def test_what_the_receiver_asks_for_stands_in_for_the_schedule() -> None:
 
 
 def test_a_receiver_that_always_says_now_does_not_get_a_loop() -> None:
-    """Retry-After: 0 waits a second, and after as many tries as the schedule has, the schedule's last wait."""
+    """Retry-After: 0 waits a second, and the longer the older the message is."""
     assert retry(retry_after_s=0) == 1
-    assert retry(attempts=len(SCHEDULE_S), retry_after_s=0) == SCHEDULE_S[-1]
+    assert retry(age_s=3600, retry_after_s=0) == 180
 
 
 def test_after_three_days_there_is_no_next_attempt() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import ssl
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -272,3 +274,56 @@ def test_a_missing_ca_file_is_named(tmp_path: Path) -> None:
     """The path that was looked for stands in the message."""
     with pytest.raises(ConfigError, match=r"missing\.pem"):
         Webhook(name="phone", url="https://example.com", ca_file=str(tmp_path / "missing.pem"))
+
+
+def test_the_still_can_be_in_the_message(phone: Receiver, tmp_path: Path) -> None:
+    """A receiver elsewhere, which cannot read the daemon's disk, gets the picture itself."""
+    jpeg = tmp_path / "still.jpg"
+    jpeg.write_bytes(b"\xff\xd8 a picture \xff\xd9")
+    found = record()
+    found = replace(found, stills=(replace(found.stills[0], path=str(jpeg)),))
+    Webhook(name="phone", url=phone.url, attach_still=True).deliver(owed(), found)
+
+    assert base64.b64decode(phone.received[0].json["still_jpeg_base64"]) == jpeg.read_bytes()
+
+
+def test_a_still_that_is_gone_or_too_large_does_not_cost_the_alert(phone: Receiver, tmp_path: Path) -> None:
+    """The words arrive without the picture."""
+    large = tmp_path / "large.jpg"
+    large.write_bytes(bytes(9 * 1024 * 1024))
+    hook = Webhook(name="phone", url=phone.url, attach_still=True)
+    found = record()
+    hook.deliver(owed(), found)
+    hook.deliver(owed(), replace(found, stills=(replace(found.stills[0], path=str(large)),)))
+    hook.deliver(owed(), replace(found, stills=()))
+
+    assert ["still_jpeg_base64" in request.json for request in phone.received] == [False] * 3
+
+
+def test_the_message_can_link_to_the_event(phone: Receiver) -> None:
+    """A tap on the notification opens the event's page."""
+    Webhook(name="phone", url=phone.url, link_base_url="https://home.example/vidsense/").deliver(owed(), record())
+
+    assert phone.received[0].json["link"] == "https://home.example/vidsense/events/1777916523000-abcdef"
+
+
+def test_the_body_can_be_the_operators_own(phone: Receiver) -> None:
+    """A chat service that wants its own form gets it, signed as it is sent."""
+    template = '{"content": {{ (title ~ ": " ~ summary) | tojson }}}'
+    Webhook(name="phone", url=phone.url, body_template=template, secrets=[SECRET], clock=MovedClock()).deliver(
+        owed(), record()
+    )
+
+    (request,) = phone.received
+    assert request.json == {"content": "person at door · front door: a person standing at the front door"}
+    signed = Signer(name="x", secrets=[SECRET]).headers(request.headers["webhook-id"], STARTED_AT, request.body)
+    assert signed["webhook-signature"] == request.headers["webhook-signature"]
+
+
+def test_events_that_were_held_back_are_in_the_message(phone: Receiver) -> None:
+    """One message tells of all of them."""
+    webhook(phone).deliver(owed(), record("3-a"), [record("1-a"), record("2-a", camera="garden")])
+
+    message = phone.received[0].json
+    assert message["title"] == "3 × person at door · front door, garden"
+    assert [other["id"] for other in message["others"]] == ["1-a", "2-a"]

@@ -13,7 +13,7 @@ import structlog
 
 from vidsense_daemon.base.backoff import Backoff
 from vidsense_daemon.base.clock import Clock
-from vidsense_daemon.base.errors import DeliveryError, VidsenseError
+from vidsense_daemon.base.errors import DeliveryError, HeldBackError, VidsenseError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import Delivery, EventRecord
 from vidsense_daemon.domain.ports import Hook
@@ -30,6 +30,11 @@ class Outcome:
     lane: Lane
     delivery: Delivery
     error: VidsenseError | None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether something is wrong with the hook or the message."""
+        return self.error is not None and not isinstance(self.error, HeldBackError)
 
 
 class Lane:

@@ -8,11 +8,13 @@ event again (`id`) is the same in every phase; `id` and `phase` together name on
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, NotRequired
 
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
+from vidsense_daemon.alerts.words import summary, title
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.events import DeliveryPhase, Description, EventRecord, StoredStill
 from vidsense_daemon.domain.frames import Box
@@ -57,13 +59,23 @@ class DescriptionJson(TypedDict):
     details: Annotated[dict[str, Any], Field(description="the structured answer, as the describer's schema has it")]
 
 
+class OtherJson(TypedDict):
+    """An event that got no message of its own."""
+
+    id: str
+    camera: str
+    trigger: str
+    started_at_ms: _AtMs
+    summary: str
+
+
 class AlertJson(TypedDict):
     """One message about one event."""
 
     type: Annotated[str, Field(description='"event." and the phase')]
     schema_version: Literal[1]
     id: Annotated[str, Field(description="the event's own; the same in every phase")]
-    phase: Annotated[str, Field(description="why this message is sent: opened, then described")]
+    phase: Annotated[str, Field(description="why this message is sent: opened, closed or described")]
     title: Annotated[str, Field(description="one short line for people")]
     summary: Annotated[str, Field(description="the description when there is one, else the trigger's sentence")]
     camera: str
@@ -81,20 +93,24 @@ class AlertJson(TypedDict):
     last_box: _BoxJson
     stills: list[StillJson]
     description: DescriptionJson | None
+    others: NotRequired[
+        Annotated[list[OtherJson], Field(description="events that were held back and are told in this message")]
+    ]
+    link: NotRequired[Annotated[str, Field(description="where the event can be looked at, when the hook knows")]]
     still_jpeg_base64: NotRequired[
         Annotated[str, Field(description="the best still itself, when the hook is set to attach it")]
     ]
 
 
-def event_payload(record: EventRecord, phase: DeliveryPhase) -> AlertJson:
-    """What a hook is told of an event in this phase."""
+def event_payload(record: EventRecord, phase: DeliveryPhase, others: Sequence[EventRecord] = ()) -> AlertJson:
+    """What a hook is told of an event in this phase, and of the ``others`` that were held back until now."""
     event = record.event
-    return {
+    payload: AlertJson = {
         "type": f"event.{phase.value}",
         "schema_version": SCHEMA_VERSION,
         "id": event.id,
         "phase": phase.value,
-        "title": title(record),
+        "title": title(record, others),
         "summary": summary(record),
         "camera": event.camera,
         "trigger": event.trigger,
@@ -112,6 +128,9 @@ def event_payload(record: EventRecord, phase: DeliveryPhase) -> AlertJson:
         "stills": [_still(still) for still in record.stills],
         "description": _description(record.description) if record.description else None,
     }
+    if others:
+        payload["others"] = [_other(other) for other in others]
+    return payload
 
 
 def payload_bytes(payload: AlertJson) -> bytes:
@@ -125,15 +144,14 @@ def payload_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def title(record: EventRecord) -> str:
-    """One short line for people: which trigger, which camera."""
-    return f"{record.event.trigger.replace('_', ' ')} · {record.event.camera.replace('_', ' ')}"
+def event_link(base_url: str, record: EventRecord) -> str:
+    """Where the event can be looked at, below the address under which people reach the daemon's pages."""
+    return f"{base_url.rstrip('/')}/events/{record.event.id}"
 
 
-def summary(record: EventRecord) -> str:
-    """The description's own words when there are any, else the sentence that the trigger looks for."""
-    words = record.description.summary.strip() if record.description else ""
-    return words or record.event.prompt
+def best_still(record: EventRecord) -> StoredStill | None:
+    """The still that shows most: where the score is highest; none when the event has none."""
+    return max(record.stills, key=lambda still: still.score, default=None)
 
 
 def message_id(record: EventRecord, phase: DeliveryPhase) -> str:
@@ -142,6 +160,16 @@ def message_id(record: EventRecord, phase: DeliveryPhase) -> str:
     No dot in it: a signature joins id, timestamp and body by dots.
     """
     return f"{record.event.id}_{phase.value}"
+
+
+def _other(record: EventRecord) -> OtherJson:
+    return {
+        "id": record.event.id,
+        "camera": record.event.camera,
+        "trigger": record.event.trigger,
+        "started_at_ms": to_ms(record.event.started_at),
+        "summary": summary(record),
+    }
 
 
 def _box(box: Box | None) -> tuple[float, float, float, float] | None:

@@ -28,6 +28,7 @@ SCHEDULE_S = (
 GIVE_UP_AFTER_S = 3 * 24 * _HOUR_S
 JITTER_RATIO = 0.1
 _SHORTEST_WAIT_S = 1.0  # "Retry-After: 0" must not become a loop that never rests
+_AGE_RATIO = 0.05  # … nor be asked every second for three days: about 200 times in all, and at most 5 % late
 
 
 def next_attempt_at(
@@ -43,18 +44,17 @@ def next_attempt_at(
     Args:
         delivery: with ``attempts`` as they were before this failure.
         now: the moment of the failure.
-        retry_after_s: what the receiver asked for; it stands in for the schedule as long as the schedule lasts.
+        retry_after_s: what the receiver asked for, instead of the schedule; never less than a twentieth of the
+            message's age.
         jitter: -1..1, so that many messages that failed together do not come back together.
         give_up_after_s: a message that failed when it was older than this is dead.
     """
-    if now - delivery.created_at >= timedelta(seconds=give_up_after_s):
+    age_s = (now - delivery.created_at).total_seconds()
+    if age_s >= give_up_after_s:
         return None
-    scheduled_s = SCHEDULE_S[min(delivery.attempts, len(SCHEDULE_S) - 1)] * (1 + JITTER_RATIO * jitter)
     if retry_after_s is None:
-        wait_s = scheduled_s
-    elif delivery.attempts < len(SCHEDULE_S):
-        wait_s = max(retry_after_s, _SHORTEST_WAIT_S)
+        wait_s = SCHEDULE_S[min(delivery.attempts, len(SCHEDULE_S) - 1)] * (1 + JITTER_RATIO * jitter)
     else:
-        wait_s = max(retry_after_s, scheduled_s)
+        wait_s = max(retry_after_s, _SHORTEST_WAIT_S, _AGE_RATIO * age_s)
     # a last try at the very end, rather than none after it
-    return min(now + timedelta(seconds=wait_s), max(now, delivery.created_at + timedelta(seconds=give_up_after_s)))
+    return now + timedelta(seconds=min(wait_s, give_up_after_s - age_s))

@@ -110,7 +110,7 @@ class AlertDelivery:
             outcome = self._unrecorded[0]
             self._record(outcome)
             self._unrecorded.popleft()
-            outcome.lane.settled(failed=outcome.error is not None)
+            outcome.lane.settled(failed=outcome.is_failure)
 
     def _record(self, outcome: Outcome) -> None:
         delivery, error = outcome.delivery, outcome.error
@@ -136,4 +136,5 @@ class AlertDelivery:
             log.error("delivery_given_up", reason=reason, attempts=delivery.attempts + 1)
         else:
             self._outbox.postpone(delivery.id, reason, retry_at)
-            log.warning("delivery_postponed", reason=reason, next_attempt_at=retry_at.isoformat())
+            tell = log.warning if outcome.is_failure else log.info
+            tell("delivery_postponed", reason=reason, next_attempt_at=retry_at.isoformat())

@@ -57,7 +57,7 @@ class Command:
                 f"hook {name!r}: the program {program} cannot be run; give its full path and make it executable"
             )
 
-    def deliver(self, delivery: Delivery, record: EventRecord) -> None:
+    def deliver(self, delivery: Delivery, record: EventRecord, others: Sequence[EventRecord] = ()) -> None:
         """Run the program once; blocks up to ``timeout_s``.
 
         Raises:
@@ -65,7 +65,7 @@ class Command:
         """
         with tempfile.TemporaryFile() as stdin:
             # a file, not a pipe: a program that does not read its input must not hold up the daemon
-            stdin.write(payload_bytes(event_payload(record, delivery.phase)))
+            stdin.write(payload_bytes(event_payload(record, delivery.phase, others)))
             stdin.seek(0)
             try:
                 process = subprocess.Popen(  # noqa: S603 - the operator's own argument list, and no shell

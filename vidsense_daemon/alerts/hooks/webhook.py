@@ -8,6 +8,7 @@ kept connection that the other side has closed meanwhile costs more tries than i
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import ssl
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,10 @@ import httpx
 
 from vidsense_daemon import __version__
 from vidsense_daemon.alerts.hooks.deadline import Deadline
-from vidsense_daemon.alerts.payload import event_payload, message_id, payload_bytes
+from vidsense_daemon.alerts.payload import event_link, event_payload, message_id, payload_bytes
 from vidsense_daemon.alerts.signatures import Signer
+from vidsense_daemon.alerts.stills import best_still_jpeg
+from vidsense_daemon.alerts.templates import MessageTemplate
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.base.errors import ConfigError, DeliveryError, PermanentError
 from vidsense_daemon.domain.events import Delivery, EventRecord
@@ -41,6 +44,10 @@ class Webhook:
         timeout_s: for the whole exchange.
         allow_plain_http: http to any host; what the cameras saw is then readable on the way.
         ca_file: a PEM file to trust instead of the well-known authorities, for a receiver with its own certificate.
+        body_template: the operator's own body (`templates`); none sends the payload as it is.
+        content_type: of the body; a template for application/json must make JSON.
+        attach_still: put the best still into the payload, base64; messages then have megabytes.
+        link_base_url: where people reach the daemon's pages; the payload then has a link to the event.
     """
 
     def __init__(
@@ -53,6 +60,10 @@ class Webhook:
         timeout_s: float = 15.0,
         allow_plain_http: bool = False,
         ca_file: str | None = None,
+        body_template: str | None = None,
+        content_type: str = "application/json",
+        attach_still: bool = False,
+        link_base_url: str | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.name = name
@@ -63,25 +74,41 @@ class Webhook:
         self._timeout_s = timeout_s
         self._tls = _tls_context(name, ca_file) if url.lower().startswith("https:") else None
         self._clock = clock or SystemClock()
+        self._content_type = content_type
+        self._template = (
+            MessageTemplate(body_template, where=f"hook {name!r}: body", is_json="json" in content_type)
+            if body_template is not None
+            else None
+        )
+        self._attach_still = attach_still
+        self._link_base_url = link_base_url
         self._gone = False
 
-    def deliver(self, delivery: Delivery, record: EventRecord) -> None:
+    def deliver(self, delivery: Delivery, record: EventRecord, others: Sequence[EventRecord] = ()) -> None:
         """Send one message; blocks up to ``timeout_s`` (a name resolver that hangs has its own, longer limit).
 
         Raises:
             DeliveryError: no 2xx answer in time.
-            PermanentError: the receiver said 410 Gone, now or earlier.
+            PermanentError: the receiver said 410 Gone, now or earlier; or the template fails on this event.
         """
         if self._gone:
             raise PermanentError(f"hook {self.name!r}: {self._origin} said 410 Gone; {_GONE_NEXT_STEP}")
-        body = payload_bytes(event_payload(record, delivery.phase))
+        body = self._body(delivery, record, others)
         identity = message_id(record, delivery.phase)
         headers = {
             **self._headers,
-            "content-type": "application/json",
+            "content-type": self._content_type,
             **self._signer.headers(identity, self._clock.now(), body),
         }
         self._judge(self._post(body, headers))
+
+    def _body(self, delivery: Delivery, record: EventRecord, others: Sequence[EventRecord]) -> bytes:
+        payload = event_payload(record, delivery.phase, others)
+        if self._link_base_url is not None:
+            payload["link"] = event_link(self._link_base_url, record)
+        if self._attach_still and (jpeg := best_still_jpeg(record)) is not None:
+            payload["still_jpeg_base64"] = base64.b64encode(jpeg).decode()
+        return payload_bytes(payload) if self._template is None else self._template.render(payload).encode()
 
     def _post(self, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         """The answer's status and headers; its body is not read."""

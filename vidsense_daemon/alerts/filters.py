@@ -1,0 +1,137 @@
+"""Who is told of which event. Pure but for the switches, which a person flips while the daemon runs.
+
+Asked by the store inside the transaction that keeps the event: what a hook does not want is never owed to it. All
+conditions are about the event itself, its start included, and not about the moment of asking, so that every phase
+of an event gets the same answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, tzinfo
+
+from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.domain.events import DeliveryPhase, Event, Severity
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}  # least first, as the enum is written
+_EVERY_DAY = frozenset(range(7))
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A part of the week, in the operator's own time zone.
+
+    ``begin`` is inside, ``end`` is not. An ``end`` before ``begin`` is on the next day; equal ones mean the whole day.
+    """
+
+    begin: time
+    end: time
+    weekdays: frozenset[int] = _EVERY_DAY  # 0 is Monday; the day on which it begins
+
+    def holds(self, local: datetime) -> bool:
+        moment, today = local.time(), local.weekday()
+        yesterday = (today - 1) % 7
+        if self.begin < self.end:
+            return self.begin <= moment < self.end and today in self.weekdays
+        return (moment >= self.begin and today in self.weekdays) or (moment < self.end and yesterday in self.weekdays)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What one hook wants. None: all of them.
+
+    Attributes:
+        phases: MQTT shows states and wants all three; people want to know when it happens, and what it was.
+        hours: the event must begin inside one of them; empty: at any time.
+        quiet_hours: nothing then, unless it is at least ``loud_severity``.
+    """
+
+    cameras: frozenset[str] | None = None
+    triggers: frozenset[str] | None = None
+    zones: frozenset[str] | None = None
+    min_severity: Severity = Severity.INFO
+    phases: frozenset[DeliveryPhase] = frozenset({DeliveryPhase.OPENED, DeliveryPhase.DESCRIBED})
+    hours: tuple[Hours, ...] = ()
+    quiet_hours: tuple[Hours, ...] = ()
+    loud_severity: Severity = Severity.ALERT
+
+    def wants(self, event: Event, phase: DeliveryPhase, time_zone: tzinfo | None) -> bool:
+        """Whether the hook is told; ``time_zone`` none is the machine's own."""
+        return (
+            phase in self.phases
+            and (self.cameras is None or event.camera in self.cameras)
+            and (self.triggers is None or event.trigger in self.triggers)
+            and (self.zones is None or not self.zones.isdisjoint(event.zones))
+            and _RANK[event.severity] >= _RANK[self.min_severity]
+            and self._hour_is_right(event, event.started_at.astimezone(time_zone))
+        )
+
+    def _hour_is_right(self, event: Event, local: datetime) -> bool:
+        if self.hours and not any(hours.holds(local) for hours in self.hours):
+            return False
+        is_loud = _RANK[event.severity] >= _RANK[self.loud_severity]
+        return is_loud or not any(hours.holds(local) for hours in self.quiet_hours)
+
+
+class Switches:
+    """What a person has switched off for now; thread-safe. A restart switches everything on again."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._off: set[tuple[str, str]] = set()
+        self._snoozed_until: dict[str, datetime] = {}
+
+    def set_trigger(self, camera: str, trigger: str, *, enabled: bool) -> None:
+        with self._lock:
+            (self._off.discard if enabled else self._off.add)((camera, trigger))
+
+    def is_enabled(self, camera: str, trigger: str) -> bool:
+        """Whether the trigger is on; perception asks, so that a trigger that is off makes no event."""
+        with self._lock:
+            return (camera, trigger) not in self._off
+
+    def snooze(self, camera: str, minutes: float) -> None:
+        """No alerts of this camera for so long; its events are stored all the same. 0 ends it."""
+        with self._lock:
+            self._snoozed_until[camera] = self._clock.now() + timedelta(minutes=minutes)
+
+    def snoozed_s(self, camera: str) -> float:
+        """Seconds for which the camera's alerts stay silent; 0 when they do not."""
+        with self._lock:
+            until = self._snoozed_until.get(camera)
+        return 0.0 if until is None else max(0.0, (until - self._clock.now()).total_seconds())
+
+
+class Audience:
+    """Answers the store: which hooks are owed this phase of this event?
+
+    Args:
+        filters: by hook name, every hook that exists, in the order in which they are told.
+        silent_when_snoozed: the hooks that a snooze concerns; MQTT, which shows states, is not among them.
+        time_zone: for hours; none is the machine's own.
+    """
+
+    def __init__(
+        self,
+        *,
+        filters: Mapping[str, Filter],
+        switches: Switches,
+        silent_when_snoozed: Sequence[str] | None = None,
+        time_zone: tzinfo | None = None,
+    ) -> None:
+        self._filters = dict(filters)
+        self._switches = switches
+        self._silent = frozenset(filters if silent_when_snoozed is None else silent_when_snoozed)
+        self._time_zone = time_zone
+
+    def hooks_for(self, event: Event, phase: DeliveryPhase) -> tuple[str, ...]:
+        """Names of the hooks, in the order of the configuration."""
+        snoozed = self._switches.snoozed_s(event.camera) > 0
+        return tuple(
+            name
+            for name, wish in self._filters.items()
+            if wish.wants(event, phase, self._time_zone) and not (snoozed and name in self._silent)
+        )
