@@ -19,7 +19,7 @@ cameras:
     url: rtsp://viewer:sl/ash@192.168.1.11/main
 hooks:
   - {kind: webhook, url: "http://h/", secret: whsec_abcdef, headers: {Authorization: "Bearer xyz-987"}}
-  - {kind: command, argv: [notify, "--token={NTFY_TOKEN}"], environment: {PUSH_KEY: push-123}}
+  - {kind: command, argv: [notify, "--token={NTFY_TOKEN}"]}
 """
 ENVIRON = {"CAM_PASSWORD": "p@ss/word", "NTFY_TOKEN": "ntfy-42"}
 SECRETS = [
@@ -32,7 +32,6 @@ SECRETS = [
     "whsec_abcdef",
     "xyz-987",
     "ntfy-42",
-    "push-123",
 ]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vidsense_daemon.settings.mistakes import KeyPath, in_words
-from vidsense_daemon.settings.schema import HEADER_PATTERN, NAME_PATTERN, VARIABLE_PATTERN, Settings
+from vidsense_daemon.settings.schema import HEADER_PATTERN, NAME_PATTERN, Settings
 
 Node = Mapping[str, Any]  # a part of a JSON schema
 
@@ -37,7 +37,6 @@ _FORMATS = {
 _PATTERNS = {
     NAME_PATTERN: "a name: lower-case letters, digits and _, at most 64",
     HEADER_PATTERN: "a header's name: letters, digits and -",
-    VARIABLE_PATTERN: "a variable's name: letters, digits and _",
 }
 
 

@@ -36,7 +36,6 @@ from vidsense_daemon.settings.addresses import (
 from vidsense_daemon.settings.resolved import ResolvedCamera, merged, resolve
 
 NAME_PATTERN = r"^[a-z0-9_]{1,64}$"
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 HEADER_PATTERN = r"^[A-Za-z0-9-]{1,100}$"
 LARGEST_PICTURE_PX = 7680 * 4320  # 8K UHD; nothing that a home camera sends is larger
 DEFAULT_QUERIES = (
@@ -125,7 +124,7 @@ class Stream(Block):
     hwaccel: Literal["none", "auto", "vaapi", "qsv", "cuda"] = "none"
     """What decodes the video; `auto` tries the hardware and falls back to the processor."""
     tls_ca_file: FilePath | None = None
-    """The certificate that signed the camera's own, for `rtsps://` and `https://`. Without it TLS is not verified."""
+    """The certificate to trust for `rtsps://` and `https://`; most cameras have signed their own."""
     max_pixels: WholeNumber = Field(LARGEST_PICTURE_PX, ge=64, le=16384 * 16384)
     """A larger picture is refused: a hostile stream could eat the memory with it."""
     memory_limit_mb: WholeNumber = Field(default=512, ge=128, le=65536)
@@ -261,8 +260,6 @@ class CommandHook(Block):
     What a hook is still owed is kept by its name: give names before you reorder hooks."""
     timeout_s: Number = Field(default=30, gt=0, le=3600)
     """The program, and all that it started, is ended after this long."""
-    environment: dict[Annotated[str, Field(pattern=VARIABLE_PATTERN)], Secret] = Field(default={}, repr=False)
-    """The program's environment variables, beside `PATH` and `LANG`. It does not get the daemon's own."""
 
 
 Hook = Annotated[WebhookHook | CommandHook, Field(discriminator="kind")]
