@@ -21,11 +21,9 @@ from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.perception.encoders.bridge import DIMENSION, load_bridge
 from vidsense_daemon.perception.encoders.lite0 import PICTURE_PX, load_lite0, to_input
 from vidsense_daemon.perception.encoders.minilm import MiniLM
+from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
 
 SHIPPED_BRIDGE = Path(__file__).parent / "weights" / "bridge.safetensors"
-
-# a camera's view is none of the photographs that captions were written for: the mean of these four travels better
-TEMPLATES = ("{}", "a photo of {}", "a surveillance camera picture of {}", "{} seen from above")
 
 _PICTURES_AT_ONCE = 1  # a larger batch falls out of the processor's cache: slower for each picture, measured
 
@@ -80,10 +78,10 @@ class BuiltinEncoder:
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D), unit length: the normalised mean over the templates."""
-        phrased = [template.format(text) for text in texts for template in TEMPLATES]
-        each = self._bridge.texts(torch.from_numpy(self._language(phrased)))  # (N · templates, D)
-        mean = each.reshape(len(texts), len(TEMPLATES), DIMENSION).mean(1)  # (N, D)
-        return np.asarray(torch.nn.functional.normalize(mean, dim=-1).numpy(), np.float32)
+        if not texts:
+            return np.empty((0, DIMENSION), np.float32)
+        sentences = self._bridge.texts(torch.from_numpy(self._language(phrased(texts))))  # (N · templates, D)
+        return np.asarray(ensemble(sentences).numpy(), np.float32)
 
     def text_spread(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N,): √(tᵀ C t), with the covariance C of the bridge's training views."""

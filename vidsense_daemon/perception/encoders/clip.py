@@ -1,0 +1,186 @@
+"""CLIP and its like through transformers: pictures and sentences that were trained into one space on the whole web.
+
+Any dual encoder that transformers knows (CLIP, SigLIP, …), from a folder or from the hub's local cache. The daemon
+never fetches weights: without them it says which command does. Only safetensors are read, since other
+formats can run code. Pictures are prepared here and not by transformers' processors, which go through PIL: they come
+from capture at the model's own size already. `B` pictures, `S` = picture side in px, `N` texts, `D` = dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from torch import Tensor
+from torch.nn import functional
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.perception.encoders.hub_files import PixelScale, model_folder, read_pixel_scale, weights_digest
+from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
+
+_PICTURES_AT_ONCE = 8
+# of exp(-logit_scale): see text_spread
+_SPREAD_IN_TEMPERATURES = 2.5
+
+
+class ClipEncoder:
+    """The `Encoder` port over a dual encoder of transformers; construct it in the thread that uses it."""
+
+    def __init__(self, model: str, *, threads: int) -> None:
+        """Load the weights; some seconds. ``model`` is a folder, or a hub's name whose files are in the local cache.
+
+        Raises:
+            ConfigError: the weights are missing, damaged, or none of a dual encoder; the message says what to do.
+        """
+        torch.set_num_threads(threads)
+        folder = model_folder(model)
+        if folder is None:
+            raise ConfigError(
+                f"the weights of {model} are not on this machine: run `vidsense models pull {model}`, "
+                "or use encoder.backend: builtin"
+            )
+        self._model = model
+        self._pixels = _pixel_scale(model, folder)
+        self._network, self._tokenizer = _load(model, folder)
+        self._picture_px, self._longest_tokens = _sizes(model, self._network.config)
+        self._dimension = self._probe()
+        self._name = f"clip-{Path(model).name}-{weights_digest(folder)}"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @property
+    def picture_px(self) -> int:
+        return self._picture_px
+
+    @torch.inference_mode()
+    def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        """(B, D), unit length, of B RGB pictures of (S, S, 3)."""
+        embeddings = np.empty((len(pictures), self._dimension), np.float32)
+        for start in range(0, len(pictures), _PICTURES_AT_ONCE):
+            batch = pictures[start : start + _PICTURES_AT_ONCE]
+            embeddings[start : start + len(batch)] = self._see(batch).numpy()
+        return embeddings
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(N, D), unit length: the normalised mean over the templates."""
+        if not texts:
+            return np.empty((0, self._dimension), np.float32)
+        return np.asarray(ensemble(self._read(phrased(texts))).numpy(), np.float32)
+
+    def text_spread(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N,): the same for every text, 2.5 times the temperature that the model learnt for its cosines.
+
+        Nobody ships a covariance with these models, and the pictures to estimate one from are not there at the start.
+        The builtin bridge needs one for each text because its "person" is in most captions; a model trained on
+        hundreds of millions of pairs has no such favourite. What must be right is the unit, in which margins are
+        set: the learnt temperature is the difference of cosines that the model itself counts as e to 1. CLIP's is
+        0.01; its cosines of ordinary pictures to one text deviate by about 0.025, hence the factor. This stands on
+        published figures: it has not been measured on cameras here.
+        """
+        temperature = (-self._network.logit_scale).exp().item()
+        return np.full(len(texts), _SPREAD_IN_TEMPERATURES * temperature, np.float32)
+
+    def _see(self, pictures: Sequence[Picture]) -> Tensor:
+        """Unit embeddings (B, D)."""
+        features = self._network.get_image_features(pixel_values=self._pixels.apply(pictures))
+        return functional.normalize(_pooled(features).float(), dim=-1)
+
+    def _read(self, sentences: Sequence[str]) -> Tensor:
+        """Unit embeddings (N, D); what is longer than the model reads is cut off."""
+        # padded to the full length: SigLIP reads its answer off the last position, CLIP does not care
+        encoded = self._tokenizer(
+            list(sentences),
+            padding="max_length",
+            truncation=True,
+            max_length=self._longest_tokens,
+            return_tensors="pt",
+        )
+        inputs = {"input_ids": encoded["input_ids"]}
+        if "siglip" not in self._network.config.model_type:  # SigLIP was trained to look at the padding too
+            inputs["attention_mask"] = encoded["attention_mask"]
+        features = self._network.get_text_features(**inputs)
+        return functional.normalize(_pooled(features).float(), dim=-1)
+
+    @torch.inference_mode()
+    def _probe(self) -> int:
+        """The dimension, found by trying: a model of another kind fails here, not at the first frame at midnight."""
+        black = np.zeros((self._picture_px, self._picture_px, 3), np.uint8)
+        try:
+            picture, texts = self._see([black]), self._read(["a person", "an empty room"])
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise _unusable(self._model, f"it does not work as a dual encoder ({error})") from error
+        if picture.shape[-1] != texts.shape[-1]:
+            raise _unusable(self._model, "its pictures and its texts have embeddings of different sizes")
+        if not (torch.isfinite(picture).all() and torch.isfinite(texts).all()):
+            raise _unusable(self._model, "its weights hold numbers that are none (NaN)")
+        if torch.equal(texts[0], texts[1]):  # transformers makes an empty tokenizer where the files are lost
+            raise _unusable(self._model, "its tokenizer cannot tell a person from an empty room")
+        return picture.shape[-1]
+
+
+def available(model: str) -> bool:
+    """Whether the files of ``model`` are on this machine; opens no connection and reads no weights."""
+    return model_folder(model) is not None
+
+
+def _load(model: str, folder: Path) -> tuple[Any, Any]:
+    """The network and its tokenizer; every weight must be there and fit."""
+    # its bars and advice are for people who train; what matters comes back as an error below
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        network, report = AutoModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        raise _unusable(model, str(error).splitlines()[0]) from error
+    lacking = [*report["missing_keys"], *report["mismatched_keys"]]
+    if lacking:
+        raise _unusable(model, f"{len(lacking)} of its weights are missing or of another shape, such as {lacking[0]}")
+    network.eval().requires_grad_(requires_grad=False)
+    return network, tokenizer
+
+
+def _sizes(model: str, config: Any) -> tuple[int, int]:
+    """S, and the longest text in tokens."""
+    vision, text = getattr(config, "vision_config", None), getattr(config, "text_config", None)
+    picture_px, longest = getattr(vision, "image_size", None), getattr(text, "max_position_embeddings", None)
+    if not isinstance(picture_px, int) or not isinstance(longest, int):
+        raise _unusable(model, f"it is a {config.model_type}, not a dual encoder of pictures and texts")
+    return picture_px, longest
+
+
+def _pixel_scale(model: str, folder: Path) -> PixelScale:
+    try:
+        return read_pixel_scale(folder)
+    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise _unusable(model, f"its preprocessor_config.json cannot be used ({error})") from error
+
+
+def _pooled(features: Any) -> Tensor:
+    """The embedding: transformers 5 wraps it, 4 returned it bare."""
+    pooled: Tensor = getattr(features, "pooler_output", features)
+    return pooled
+
+
+def _unusable(model: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"cannot use {model} as an encoder: {why}; fetch it again with `vidsense models pull {model}`, "
+        "or use encoder.backend: builtin"
+    )

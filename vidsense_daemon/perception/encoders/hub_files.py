@@ -1,0 +1,96 @@
+"""The files of a model as the hub lays them out: where they are on this machine, and what they say of themselves.
+
+A model is named by a folder or by its name on the hub; a name is looked up in the hub's local cache alone. Nothing here
+opens a connection or reads weights into memory. `clip.py` is the reader.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+from torch import Tensor
+
+from vidsense_daemon.domain.frames import Picture
+
+_PREPROCESSING = "preprocessor_config.json"
+_PROCESSING = "processor_config.json"  # transformers 5 writes the preprocessing into it, under image_processor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelScale:
+    """Pixels 0..255 to what a model was trained on: x · factor + offset, for each colour."""
+
+    factor: Tensor  # (3, 1, 1)
+    offset: Tensor  # (3, 1, 1)
+
+    def apply(self, pictures: Sequence[Picture]) -> Tensor:
+        """Uint8 pictures, each (S, S, 3), as what the network takes: (B, 3, S, S)."""
+        pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)  # (B, 3, S, S)
+        return torch.addcmul(self.offset, pixels.float().contiguous(), self.factor)
+
+
+def model_folder(model: str) -> Path | None:
+    """Where the files of ``model`` lie, all that are needed; none when they are not on this machine."""
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        cached = _cached_config(model)
+        if cached is None:
+            return None
+        folder = cached.parent
+    return folder if _is_complete(folder) else None
+
+
+def weights_digest(folder: Path) -> str:
+    """Eight hex digits of the weights' content: embeddings of a retrained model must never mix with the old ones."""
+    digest = hashlib.sha256()
+    for path in _weight_files(folder):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:8]
+
+
+def read_pixel_scale(folder: Path) -> PixelScale:
+    """How the model wants its pixels.
+
+    Raises:
+        ValueError, KeyError, TypeError, RuntimeError: the file says something else than three colours' scales.
+    """
+    found = _preprocessing(folder)
+    rescale = float(found.get("rescale_factor", 1 / 255)) if found.get("do_rescale", True) else 1.0
+    if not found.get("do_normalize", True):
+        return PixelScale(factor=torch.full((3, 1, 1), rescale), offset=torch.zeros(3, 1, 1))
+    mean = torch.tensor([float(value) for value in found["image_mean"]]).reshape(3, 1, 1)
+    deviation = torch.tensor([float(value) for value in found["image_std"]]).reshape(3, 1, 1)
+    return PixelScale(factor=rescale / deviation, offset=-mean / deviation)
+
+
+def _cached_config(model: str) -> Path | None:
+    try:
+        found = try_to_load_from_cache(model, "config.json")
+    except HFValidationError:  # a path that does not exist, for one: no name that a hub could know
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def _is_complete(folder: Path) -> bool:
+    preprocessing = (folder / _PREPROCESSING).is_file() or (folder / _PROCESSING).is_file()
+    return (folder / "config.json").is_file() and preprocessing and bool(_weight_files(folder))
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+
+
+def _preprocessing(folder: Path) -> dict[str, Any]:
+    if (folder / _PREPROCESSING).is_file():
+        return dict(json.loads((folder / _PREPROCESSING).read_text(encoding="utf-8")))
+    return dict(json.loads((folder / _PROCESSING).read_text(encoding="utf-8"))["image_processor"])
