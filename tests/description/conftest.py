@@ -12,7 +12,7 @@ from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.description.describers.ollama import Ollama
 
 from .fake_ollama import FakeOllama
-from .fakes import SimulatedClock
+from .fakes import QUERIES, SimulatedClock
 
 
 @pytest.fixture
@@ -34,6 +34,6 @@ def describer(server: FakeOllama, clock: SimulatedClock) -> Callable[..., ModelD
 
     def make(*, client: dict[str, Any] | None = None, **more: Any) -> ModelDescriber:
         ollama = Ollama(url=server.url, **(client or {}))
-        return ModelDescriber(ollama, zone=UTC, clock=clock, **more)
+        return ModelDescriber(ollama, zone=UTC, clock=clock, **({"queries": QUERIES} | more))
 
     return make

@@ -9,28 +9,21 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import select
-import socket
-import struct
-import sys
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from .fake_tokens import PromptCache, evaluated_tokens, picture_size_px
+from .fake_wire import STEP_S, FakeServer, Fault, GoneError, WireHandler
 
 MODEL = "llava:7b-v1.6-mistral-q2_K"
 LLAVA_TEMPLATE = "[INST] {{ if .System }}{{ .System }} {{ end }}{{ .Prompt }} [/INST]"
 _GET_ROUTES = {"/", "/api/version", "/api/tags", "/api/ps"}
 _POST_ROUTES = {"/api/show", "/api/pull", "/api/chat"}
 _DIGEST = "170370233dd5c5415250a2ecd5c71586352850729062ccef1496385647293868"
-_STEP_S = 0.02
 
 STRUCTURED = json.dumps(
     {
@@ -60,20 +53,6 @@ class FakeModel:
     on_gpu_ratio: float = 1.0
 
 
-@dataclass
-class Fault:
-    """One way to fail, used up by one request to its path.
-
-    kinds: http{status,body} · hang · delay{seconds} · reset · drop · raw{body} · mid_error{body} · mid_hang ·
-    mid_reset · mid_drop · truncated_json · no_done · drip{seconds}
-    """
-
-    kind: str
-    status: int = 500
-    body: str = ""
-    seconds: float = 0.0
-
-
 def scripted(body: dict[str, Any]) -> str:
     """A good answer to whatever is asked."""
     return STRUCTURED if body.get("format") else "A person walks to the door."
@@ -87,12 +66,10 @@ class _RefusedError(Exception):
         self.error = error
 
 
-class _GoneError(Exception):
-    """The client has closed its end."""
+class FakeOllama(FakeServer):
+    """The server, with the scheduler and the prompt cache of a real one."""
 
-
-class FakeOllama:
-    """The server; `url` is where it listens. Everything that a test asks about it is a plain attribute."""
+    chat_path = "/api/chat"
 
     def __init__(
         self,
@@ -106,6 +83,7 @@ class FakeOllama:
         eval_tps: float = 0.0,
         context_tokens: int | None = None,
     ) -> None:
+        super().__init__(_Handler)
         self.models = {MODEL: FakeModel()} if models is None else models
         self.answer = answer
         self.max_queue = max_queue
@@ -113,62 +91,17 @@ class FakeOllama:
         self.prompt_tps = prompt_tps
         self.eval_tps = eval_tps
         self.context_tokens = context_tokens  # none: the request's num_ctx
-        self.requests: list[tuple[str, dict[str, Any]]] = []
         self.loads: list[tuple[str, int]] = []  # (model, num_ctx) in the order of loading
         self.prompt_evaluations: list[int] = []  # tokens of each request that were not in the cache
-        self.in_flight = 0
-        self.most_in_flight = 0
-        self.disconnects = 0
-        self.defects: list[BaseException] = []
-        self.stopping = threading.Event()
-        self._faults: dict[str, deque[Fault]] = {}
-        self._always: dict[str, Fault] = {}
-        self._lock = threading.Lock()
         self._slots = threading.Semaphore(num_parallel)
         self._waiting = 0
         self._loaded: dict[str, tuple[int, datetime | None]] = {}
         self._cache = PromptCache()
-        self._port = 0
-        self._server: _Server | None = None
         self.up()
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
-
-    def up(self) -> None:
-        """Listen, on the same port as before."""
-        self._server = _Server(("127.0.0.1", self._port), _Handler, self)
-        self._port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
     def down(self) -> None:
-        """Stop listening, as after `systemctl stop ollama`: connections are refused."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        super().down()
         self._loaded.clear()
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.down()
-
-    def fail(self, path: str, *faults: Fault) -> None:
-        """Let the next requests to ``path`` fail, one after the other."""
-        self._faults.setdefault(path, deque()).extend(faults)
-
-    def fail_always(self, path: str, fault: Fault | None) -> None:
-        """Let every request to ``path`` fail until told otherwise."""
-        if fault is None:
-            self._always.pop(path, None)
-        else:
-            self._always[path] = fault
-
-    def fault_for(self, path: str) -> Fault | None:
-        with self._lock:
-            waiting = self._faults.get(path)
-            return waiting.popleft() if waiting else self._always.get(path)
 
     def chats(self) -> list[dict[str, Any]]:
         """The bodies of the real chat requests: those with a message."""
@@ -176,18 +109,6 @@ class FakeOllama:
 
     def probes(self) -> int:
         return sum(path == "/api/chat" and not body.get("messages") for path, body in self.requests)
-
-    @contextmanager
-    def counted(self, path: str, body: dict[str, Any]) -> Iterator[None]:
-        with self._lock:
-            self.requests.append((path, body))
-            self.in_flight += 1
-            self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.in_flight -= 1
 
     @contextmanager
     def scheduled(self, model: str, num_ctx: int, keep_alive_s: float | None, pause: Callable[[float], None]) -> Any:
@@ -206,7 +127,7 @@ class FakeOllama:
             self.loads.append((model, num_ctx))
         expires_at = None if keep_alive_s is None or keep_alive_s < 0 else datetime.now(UTC) + _span(keep_alive_s)
         self._loaded[model] = (num_ctx, expires_at)
-        while not self._slots.acquire(timeout=_STEP_S):
+        while not self._slots.acquire(timeout=STEP_S):
             pause(0)
         try:
             yield
@@ -254,74 +175,45 @@ class FakeOllama:
         return total, fresh
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], fake: FakeOllama) -> None:
-        self.fake = fake
-        super().__init__(address, handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        error = sys.exc_info()[1]
-        if error is not None and not isinstance(error, OSError | _GoneError):
-            self.fake.defects.append(error)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
+class _Handler(WireHandler):
     @property
     def fake(self) -> FakeOllama:
+        assert isinstance(self.server.fake, FakeOllama)
         return self.server.fake
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
-        pass
-
-    def do_GET(self) -> None:
-        self._route()
-
-    do_HEAD = do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the base class names them
-
-    def _route(self) -> None:
-        path = self.path.partition("?")[0]
-        length = int(self.headers.get("Content-Length") or 0)
-        payload = self.rfile.read(length)
+    def route(self, path: str, payload: bytes) -> None:
         if path not in _GET_ROUTES | _POST_ROUTES:
-            return self._plain(404, "404 page not found")
+            return self.plain(404, "404 page not found")
         if (self.command == "POST") is (path in _GET_ROUTES):
-            return self._plain(405, "405 method not allowed")
+            return self.plain(405, "405 method not allowed")
         try:
             body = json.loads(payload) if payload else {}
         except ValueError as error:
-            return self._json(400, {"error": str(error)})
+            return self.json(400, {"error": str(error)})
         if path in _POST_ROUTES and not payload:
-            return self._json(400, {"error": "missing request body"})
+            return self.json(400, {"error": "missing request body"})
         with self.fake.counted(path, body):
             try:
                 self._respond(path, body)
             except _RefusedError as refused:
-                self._json(refused.status, {"error": refused.error})
-            except _GoneError:
-                self.fake.disconnects += 1
-                self.close_connection = True
+                self.json(refused.status, {"error": refused.error})
+            except GoneError:
+                self.gone()
         return None
 
     def _respond(self, path: str, body: dict[str, Any]) -> None:
         fault = self.fake.fault_for(path)
-        if fault and self._failed_before(fault):
+        if fault and self.failed_before(fault):
             return
         match path:
             case "/":
-                self._plain(200, "Ollama is running")
+                self.plain(200, "Ollama is running")
             case "/api/version":
-                self._json(200, {"version": "0.33.0"})
+                self.json(200, {"version": "0.33.0"})
             case "/api/tags":
-                self._json(200, {"models": [{"name": name, "model": name} for name in self.fake.models]})
+                self.json(200, {"models": [{"name": name, "model": name} for name in self.fake.models]})
             case "/api/ps":
-                self._json(200, {"models": self.fake.running()})
+                self.json(200, {"models": self.fake.running()})
             case "/api/show":
                 self._show(body)
             case "/api/pull":
@@ -329,31 +221,11 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._chat(body, fault)
 
-    def _failed_before(self, fault: Fault) -> bool:
-        """The faults that come before the first byte of an answer; true when nothing more is to be sent."""
-        match fault.kind:
-            case "http":
-                self._send(fault.status, fault.body or '{"error":"broken"}', "application/json; charset=utf-8")
-            case "raw":
-                self._send(200, fault.body, "application/json; charset=utf-8")
-            case "hang":
-                self._pause(3600.0)
-            case "delay":
-                self._pause(fault.seconds)
-                return False
-            case "reset":
-                self._reset()
-            case "drop":
-                self.close_connection = True
-            case _:
-                return False
-        return True
-
     def _show(self, body: dict[str, Any]) -> None:
         model = self.fake.models.get(body.get("model", ""))
         if model is None:
             raise _RefusedError(404, f"model '{body.get('model')}' not found")
-        self._json(
+        self.json(
             200,
             {
                 "modelfile": "",
@@ -368,18 +240,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pull(self, body: dict[str, Any]) -> None:
         name = body.get("model") or body.get("name") or ""
-        self._start_stream()
+        self.start_stream("application/x-ndjson")
         self._line({"status": "pulling manifest"})
         if name.startswith("unknown"):
             self._line({"error": "pull model manifest: file does not exist"})
-            return self._end_stream()
+            return self.end_stream()
         for completed in (None, 1_000_000, 3_300_000_000):
             step = {"status": f"pulling {_DIGEST[:12]}", "digest": f"sha256:{_DIGEST}", "total": 3_300_000_000}
             self._line(step | ({"completed": completed} if completed else {}))
         for status in ("verifying sha256 digest", "writing manifest", "success"):
             self._line({"status": status})
         self.fake.models.setdefault(name, FakeModel())
-        return self._end_stream()
+        return self.end_stream()
 
     def _chat(self, body: dict[str, Any], fault: Fault | None) -> None:
         messages = body.get("messages") or []
@@ -394,12 +266,12 @@ class _Handler(BaseHTTPRequestHandler):
         if body.get("think") and "thinking" not in model.capabilities:
             raise _RefusedError(400, f'"{name}" does not support thinking')
         num_ctx = max(2048, int((body.get("options") or {}).get("num_ctx") or 4096))
-        with self.fake.scheduled(name, num_ctx, keep_alive_s, self._pause):
+        with self.fake.scheduled(name, num_ctx, keep_alive_s, self.pause):
             if not messages:
                 reason = "unload" if keep_alive_s == 0 else "load"
-                return self._json(200, _chunk(name, "", done=True) | {"done_reason": reason})
+                return self.json(200, _chunk(name, "", done=True) | {"done_reason": reason})
             _total, fresh = self.fake.evaluated(name, body, self.fake.context_tokens or num_ctx)
-            self._pause(fresh / self.fake.prompt_tps if self.fake.prompt_tps else 0)
+            self.pause(fresh / self.fake.prompt_tps if self.fake.prompt_tps else 0)
             text = self.fake.answer(body)
             cap = int((body.get("options") or {}).get("num_predict") or 10_000)
             pieces = [text[start : start + 4] for start in range(0, len(text), 4)]
@@ -412,94 +284,23 @@ class _Handler(BaseHTTPRequestHandler):
             pieces = pieces[:cap]
             if body.get("stream", True):
                 return self._stream(name, pieces, final, fault)
-            return self._json(200, final | {"message": {"role": "assistant", "content": "".join(pieces)}})
+            return self.json(200, final | {"message": {"role": "assistant", "content": "".join(pieces)}})
 
     def _stream(self, name: str, pieces: list[str], final: dict[str, Any], fault: Fault | None) -> None:
-        self._start_stream()
+        self.start_stream("application/x-ndjson")
         breaks_at = len(pieces) // 2 if fault else None
         drip_s = fault.seconds if fault and fault.kind == "drip" else 0.0
         for index, piece in enumerate(pieces):
-            if fault and index == breaks_at and self._failed_amid(fault):
+            if fault and index == breaks_at and self.failed_amid(fault):
                 return
             self._line(_chunk(name, piece))
-            self._pause(drip_s or (1 / self.fake.eval_tps if self.fake.eval_tps else 0))
+            self.pause(drip_s or (1 / self.fake.eval_tps if self.fake.eval_tps else 0))
         if not (fault and fault.kind == "no_done"):
             self._line(final)
-        self._end_stream()
-
-    def _failed_amid(self, fault: Fault) -> bool:
-        match fault.kind:
-            case "mid_error":
-                self._raw_line(fault.body or '{"error":"an error was encountered while running the model"}')
-                self._end_stream()
-            case "mid_hang":
-                self._pause(3600.0)
-            case "mid_reset":
-                self._reset()
-            case "mid_drop":
-                self.close_connection = True
-            case "truncated_json":
-                self._raw_line('{"model":"x","message":{"role":"assi')
-                self._end_stream()
-            case "blank_line":
-                self._raw_line("")
-                return False
-            case _:
-                return False
-        return True
-
-    def _pause(self, seconds: float) -> None:
-        """Be busy, as long as the client is there."""
-        end = time.monotonic() + seconds
-        while True:
-            readable, _, _ = select.select([self.connection], [], [], 0)
-            if readable and not self.connection.recv(1, socket.MSG_PEEK):
-                raise _GoneError
-            left_s = end - time.monotonic()
-            if left_s <= 0:
-                return
-            if self.fake.stopping.wait(min(left_s, _STEP_S)):
-                raise _GoneError
-
-    def _reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-        self.close_connection = True
-
-    def _plain(self, status: int, text: str) -> None:
-        self._send(status, text, "text/plain; charset=utf-8")
-
-    def _json(self, status: int, answer: dict[str, Any]) -> None:
-        self._send(status, json.dumps(answer), "application/json; charset=utf-8")
-
-    def _send(self, status: int, text: str, kind: str) -> None:
-        packed = text.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(packed)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(packed)
-
-    def _start_stream(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-ndjson")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
+        self.end_stream()
 
     def _line(self, answer: dict[str, Any]) -> None:
-        self._raw_line(json.dumps(answer))
-
-    def _raw_line(self, text: str) -> None:
-        packed = text.encode() + b"\n"
-        try:
-            self.wfile.write(f"{len(packed):x}\r\n".encode() + packed + b"\r\n")
-            self.wfile.flush()
-        except OSError:
-            raise _GoneError from None
-
-    def _end_stream(self) -> None:
-        self.wfile.write(b"0\r\n\r\n")
+        self.raw_line(json.dumps(answer))
 
 
 def _chunk(model: str, content: str, *, done: bool = False) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from vidsense_daemon.domain.frames import Box
 
 STARTED_AT = datetime(2026, 11, 22, 17, 42, 3, tzinfo=UTC)
 ROLES = ("first", "middle", "peak", "last")
+QUERIES = ("What happens in this video?", "Who is there?", "What is carried?", "Is anything unusual?")
 
 
 class SimulatedClock:
@@ -68,7 +69,9 @@ def event(**changes: object) -> Event:
     return Event(**(known | changes))  # type: ignore[arg-type]
 
 
-def stored_stills(folder: Path, roles: tuple[str, ...] = ROLES, *, width_px: int = 640, height_px: int = 360) -> tuple:
+def stored_stills(
+    folder: Path, roles: tuple[str, ...] = ROLES, *, width_px: int = 640, height_px: int = 360
+) -> tuple[StoredStill, ...]:
     """JPEG files of a white square that goes from left to right over a grey scene."""
     stills = []
     for index, role in enumerate(roles):

@@ -15,11 +15,11 @@ import pytest
 from vidsense_daemon.base.errors import DescriberError, DescriberUnavailableError, PermanentError
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.description.describers.ollama import Ollama
-from vidsense_daemon.description.prompts import DEFAULT_QUERIES
 from vidsense_daemon.domain.events import DescriptionStatus, EventRecord
 
-from .fake_ollama import MODEL, STRUCTURED, FakeModel, FakeOllama, Fault
-from .fakes import SimulatedClock, event, record, wait_until
+from .fake_ollama import MODEL, STRUCTURED, FakeModel, FakeOllama
+from .fake_wire import Fault
+from .fakes import QUERIES, SimulatedClock, event, record, wait_until
 
 Make = Callable[..., ModelDescriber]
 
@@ -31,7 +31,7 @@ def test_an_event_gets_a_summary_and_an_answer_to_each_question(
     description = describer().describe(record(tmp_path))
 
     assert description.summary == "A person walks to the door."
-    assert [answer.question for answer in description.answers] == list(DEFAULT_QUERIES)
+    assert [answer.question for answer in description.answers] == list(QUERIES)
     assert (description.backend, description.model) == ("ollama", MODEL)
     assert description.status is DescriptionStatus.DONE
 
@@ -291,7 +291,7 @@ def test_environment_proxies_are_not_used(
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
 
-    description = ModelDescriber(Ollama(url=server.url), zone=UTC, clock=clock).describe(record(tmp_path))
+    description = ModelDescriber(Ollama(url=server.url), zone=UTC, queries=(), clock=clock).describe(record(tmp_path))
 
     assert description.status is DescriptionStatus.DONE
 

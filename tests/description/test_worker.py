@@ -15,7 +15,8 @@ from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.description.worker import DescriptionWork
 from vidsense_daemon.domain.events import Description, DescriptionStatus, EventRecord
 
-from .fake_ollama import FakeOllama, Fault
+from .fake_ollama import FakeOllama
+from .fake_wire import Fault
 from .fakes import MemoryQueue, SimulatedClock, record, wait_until, worker_for
 
 

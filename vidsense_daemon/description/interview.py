@@ -20,7 +20,14 @@ from vidsense_daemon.description.describers.server import ModelServer, Question,
 from vidsense_daemon.description.families import Layout
 from vidsense_daemon.description.grounding import Evidence, held_against, raised
 from vidsense_daemon.description.layout import Sheet, arrange
-from vidsense_daemon.description.schema import VideoAnswer, free_text, json_schema, read_answer
+from vidsense_daemon.description.schema import (
+    VideoAnswer,
+    free_text,
+    instructs,
+    json_schema,
+    read_answer,
+    repeats_itself,
+)
 from vidsense_daemon.description.shots import read_shots
 from vidsense_daemon.domain.events import Answer, Description, DescriptionStatus, EventRecord
 
@@ -116,7 +123,8 @@ class Interview:
         for temperature in (_TEMPERATURE, 0.0):
             question = prompts.structured_question(faults)
             reply = self._ask(sheet, f"{facts}\n{question}", json_schema(), temperature, _STRUCTURED_TOKENS)
-            answer, faults = read_answer(reply.text, frame_count=sheet.frame_count)
+            asked = f"{prompts.SYSTEM} {question}"
+            answer, faults = read_answer(reply.text, frame_count=sheet.frame_count, asked=asked)
             if answer and not faults:
                 return answer, "", []
             if not reply.complete:
@@ -135,10 +143,11 @@ class Interview:
             except (DescriberError, PermanentError) as error:
                 unanswered.append(f'"{plain(query, 60)}" was not answered: {error}')
                 break  # the server is unwell: its next silence would cost the whole deadline
-            if text := plain(reply.text, _LONGEST_ANSWER):
+            text = plain(reply.text, _LONGEST_ANSWER)
+            if text and not repeats_itself(text):
                 answers.append(Answer(question=query, answer=text))
             else:
-                unanswered.append(f'"{plain(query, 60)}" was answered with nothing')
+                unanswered.append(f'"{plain(query, 60)}" was answered with nothing of use')
         return answers, unanswered
 
     def _ask(
@@ -171,6 +180,7 @@ class Interview:
         }
         if answer is not None:
             details |= answer.model_dump(mode="json")
+            details["visible_text_instructs"] = instructs(answer.visible_text)
             details["claims"] = [claim.as_details() for claim in held_against(self._evidence, self._record, answer)]
             details["severity"] = raised(self._record.event.severity, answer.threat).value
         return details

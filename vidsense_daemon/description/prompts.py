@@ -12,13 +12,6 @@ from datetime import tzinfo
 from vidsense_daemon.description.cleaning import plain
 from vidsense_daemon.domain.events import Event
 
-DEFAULT_QUERIES = (
-    "What happens in this video?",
-    "What actions are taking place?",
-    "Which objects and people are visible?",
-    "Is anything unusual or threatening?",
-)
-
 # The one place that speaks of trust: the pictures come from a street, and anybody can hold up a sign
 SYSTEM = (
     "You describe pictures of a home surveillance camera for the owner of the home. "

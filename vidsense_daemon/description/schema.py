@@ -25,6 +25,14 @@ _MOST_PEOPLE = 20
 # three words in a row, this often in one answer, is a model running in circles
 _LOOP_REPEATS = 4
 _NOBODY = re.compile(r"\b(?:nobody|no one|no people|no persons?|empty scene)\b", re.IGNORECASE)
+# eight words in a row that stand in the question are the question, not an answer
+_PARROT_WORDS = 8
+# writing that speaks to a machine, not to people in the street
+_INSTRUCTS = re.compile(
+    r"\b(?:ignore|disregard|instructions?|prompt|system|assistant|you are|respond|answer|say that|output|delete)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w+")
 _FENCE = re.compile(r"^\s*```(?:json)?\s*|\s*```\s*$", re.IGNORECASE)
 
 
@@ -92,8 +100,11 @@ def json_schema() -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def read_answer(text: str, *, frame_count: int) -> tuple[VideoAnswer | None, list[str]]:
-    """The answer in ``text``, and what is wrong with it in words a model can act on; none wrong: it can be used."""
+def read_answer(text: str, *, frame_count: int, asked: str) -> tuple[VideoAnswer | None, list[str]]:
+    """The answer in ``text``, and what is wrong with it in words a model can act on; none wrong: it can be used.
+
+    ``asked`` is the question's own text: a small model may hand it back as its answer.
+    """
     try:
         found = json.loads(_json_part(text))
     except ValueError:
@@ -104,7 +115,7 @@ def read_answer(text: str, *, frame_count: int) -> tuple[VideoAnswer | None, lis
         answer = VideoAnswer.model_validate(found)
     except ValidationError as error:
         return None, [_fault(problem) for problem in error.errors(include_url=False)[:4]]
-    return answer, _senseless(answer, frame_count)
+    return answer, _senseless(answer, frame_count, asked)
 
 
 def free_text(text: str) -> str:
@@ -116,7 +127,17 @@ def free_text(text: str) -> str:
     kept = match.group(1).replace('\\"', '"') if match else _FENCE.sub("", text)
     if not match and kept.lstrip().startswith(("{", "[")):
         return ""  # half a JSON object is no sentence
-    return "" if _loops(kept) else plain(kept, _LONGEST_SUMMARY)
+    return "" if repeats_itself(kept) else plain(kept, _LONGEST_SUMMARY)
+
+
+def instructs(visible_text: str) -> bool:
+    """Whether writing before the camera speaks to the model: it is shown as such, and never obeyed."""
+    return _INSTRUCTS.search(visible_text) is not None
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether a model ran in circles."""
+    return max(_runs(text, 3).values(), default=0) >= _LOOP_REPEATS
 
 
 def _json_part(text: str) -> str:
@@ -130,7 +151,7 @@ def _fault(problem: Mapping[str, Any]) -> str:
     return f"{where}: {problem['msg']}"
 
 
-def _senseless(answer: VideoAnswer, frame_count: int) -> list[str]:
+def _senseless(answer: VideoAnswer, frame_count: int, asked: str) -> list[str]:
     faults = []
     if any(not 1 <= seen.frame <= frame_count for seen in answer.observations):
         faults.append(f"observations name frames outside 1 to {frame_count}")
@@ -138,8 +159,10 @@ def _senseless(answer: VideoAnswer, frame_count: int) -> list[str]:
         faults.append("the summary is empty")
     if answer.people_count > 0 and _NOBODY.search(answer.summary):
         faults.append(f"people_count is {answer.people_count}, but the summary says that nobody is there")
-    if _loops(" ".join(_texts(answer))):
+    if repeats_itself(" ".join(_texts(answer))):
         faults.append("it repeats itself")
+    if _parrots(answer.summary, asked):
+        faults.append("the summary repeats the question instead of describing the scene")
     if "(img" in answer.summary:
         faults.append("it speaks of picture marks instead of the scene")
     return faults
@@ -149,7 +172,11 @@ def _texts(answer: VideoAnswer) -> Sequence[str]:
     return [answer.first, *answer.then, answer.summary]
 
 
-def _loops(text: str) -> bool:
-    words = text.lower().split()
-    threes = Counter(zip(words, words[1:], words[2:], strict=False))
-    return any(count >= _LOOP_REPEATS for count in threes.values())
+def _parrots(text: str, asked: str) -> bool:
+    return not _runs(text, _PARROT_WORDS).keys().isdisjoint(_runs(asked, _PARROT_WORDS))
+
+
+def _runs(text: str, length: int) -> Counter[tuple[str, ...]]:
+    """Every ``length`` words in a row, and how often they stand in ``text``."""
+    words = _WORD.findall(text.lower())
+    return Counter(tuple(words[start : start + length]) for start in range(len(words) - length + 1))

@@ -16,7 +16,6 @@ from vidsense_daemon.description.describers.server import ModelServer, ServedMod
 from vidsense_daemon.description.families import Layout
 from vidsense_daemon.description.grounding import Evidence
 from vidsense_daemon.description.interview import Interview
-from vidsense_daemon.description.prompts import DEFAULT_QUERIES
 from vidsense_daemon.domain.events import Description, EventRecord
 
 
@@ -28,7 +27,7 @@ class ModelDescriber:
         server: ModelServer,
         *,
         zone: tzinfo,
-        queries: Sequence[str] = DEFAULT_QUERIES,
+        queries: Sequence[str],
         queries_by_camera: Mapping[str, Sequence[str]] | None = None,
         queries_by_trigger: Mapping[str, Sequence[str]] | None = None,
         layout: Layout | None = None,

@@ -27,7 +27,7 @@ from vidsense_daemon.base.errors import (
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.description.cleaning import plain
 from vidsense_daemon.description.describers.private_loop import PrivateLoop
-from vidsense_daemon.description.describers.server import Question, Reply, ServedModel
+from vidsense_daemon.description.describers.server import LoadedModel, Question, Reply, ServedModel
 from vidsense_daemon.description.families import family_of, is_dead
 
 BACKEND = "ollama"
@@ -40,20 +40,10 @@ _CONNECT_TIMEOUT_S = 3.0
 _WRITE_TIMEOUT_S = 10.0
 _LOOK_TIMEOUT_S = 10.0
 _LONGEST_REASON = 300
-# a model in circles may write until its context is full: six letters a token is more than any language needs
-_LETTERS_A_TOKEN = 6
+# checking the digest of a large model on a slow disk takes minutes, in which Ollama sends nothing
+_PULL_SILENCE_S = 600.0
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A model in the server's memory."""
-
-    name: str
-    size_bytes: int
-    on_gpu_bytes: int
-    context_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +111,6 @@ class Ollama:
         return self._run(lambda client: self._chat(client, served, question), timeout_s=timeout_s)
 
     def loaded(self) -> list[LoadedModel]:
-        """What the server holds in memory now; it tells a model that fell back to the CPU."""
         answer = self._run(lambda client: client.ps(), timeout_s=_LOOK_TIMEOUT_S)
         return [
             LoadedModel(
@@ -139,7 +128,7 @@ class Ollama:
         Raises:
             DescriberError: it did not arrive; started again, Ollama goes on where it was.
         """
-        timeout = httpx.Timeout(self._idle_timeout_s, connect=_CONNECT_TIMEOUT_S)
+        timeout = httpx.Timeout(_PULL_SILENCE_S, connect=_CONNECT_TIMEOUT_S)
         with ollama.Client(self._url, timeout=timeout, trust_env=False, follow_redirects=False) as client:
             try:
                 for step in client.pull(self.model, stream=True):
@@ -169,7 +158,6 @@ class Ollama:
             | {"temperature": question.temperature, "num_predict": question.most_tokens, "seed": 1},
             keep_alive=self._keep_alive,
         )
-        longest = question.most_tokens * _LETTERS_A_TOKEN
         text = ""
         limit_s = self._first_token_timeout_s
         # closing the stream is what tells the server to stop writing
@@ -180,7 +168,7 @@ class Ollama:
                 if part is None:
                     raise ValueError("the answer broke off")
                 text += part.message.content or ""
-                if part.done or len(text) > longest:
+                if part.done or len(text) > question.longest_text:
                     break
                 limit_s = self._idle_timeout_s
         return Reply(

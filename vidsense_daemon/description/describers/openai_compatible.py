@@ -18,7 +18,7 @@ from vidsense_daemon.base.errors import DescriberError, DescriberUnavailableErro
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.description.cleaning import plain
 from vidsense_daemon.description.describers.private_loop import PrivateLoop
-from vidsense_daemon.description.describers.server import Question, Reply, ServedModel
+from vidsense_daemon.description.describers.server import LoadedModel, Question, Reply, ServedModel
 from vidsense_daemon.description.families import family_of
 
 BACKEND = "openai"
@@ -27,7 +27,6 @@ _CONNECT_TIMEOUT_S = 3.0
 _WRITE_TIMEOUT_S = 10.0
 _LOOK_TIMEOUT_S = 10.0
 _LONGEST_REASON = 300
-_LETTERS_A_TOKEN = 6
 _MARK = "[img]"
 _DATA = "data:"
 _DONE = "[DONE]"
@@ -78,15 +77,17 @@ class OpenAiCompatible:
         question = Question(system="", text="Say yes.", jpegs=(), schema=None, temperature=0.0, most_tokens=1)
         self.ask(served, question, timeout_s=timeout_s)
 
-    def ask(self, served: ServedModel, question: Question, *, timeout_s: float) -> Reply:
+    def ask(self, served: ServedModel, question: Question, *, timeout_s: float) -> Reply:  # noqa: ARG002 - the port's
         return self._run(lambda client: self._chat(client, question), timeout_s=timeout_s)
+
+    def loaded(self) -> list[LoadedModel]:
+        return []  # the API has no word for it
 
     def close(self) -> None:
         self._loop.close()
 
     async def _chat(self, client: httpx.AsyncClient, question: Question) -> Reply:
         body = _body(self.model, question)
-        longest = question.most_tokens * _LETTERS_A_TOKEN
         text, finished = "", ""
         usage: Mapping[str, Any] = {}
         async with client.stream("POST", f"{self._url}/chat/completions", json=body) as answer:
@@ -98,7 +99,7 @@ class OpenAiCompatible:
                 for choice in part.get("choices") or []:
                     text += choice["delta"].get("content") or ""
                     finished = choice.get("finish_reason") or finished
-                if len(text) > longest:
+                if len(text) > question.longest_text:
                     finished = "length"
                     break
         if not finished:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from vidsense_daemon.description.families import Family
 
+_LETTERS_A_TOKEN = 6  # more than any language needs
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -34,6 +36,11 @@ class Question:
     temperature: float
     most_tokens: int  # of the answer
 
+    @property
+    def longest_text(self) -> int:
+        """Letters beyond which an answer is not read on: a model in circles may write until its context is full."""
+        return self.most_tokens * _LETTERS_A_TOKEN
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -43,6 +50,16 @@ class Reply:
     complete: bool  # false when the model was cut off at its longest answer
     prompt_tokens: int | None  # evaluated anew: what the prompt cache held is not counted
     answer_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model in the server's memory."""
+
+    name: str
+    size_bytes: int
+    on_gpu_bytes: int
+    context_tokens: int | None
 
 
 class ModelServer(Protocol):
@@ -68,6 +85,9 @@ class ModelServer(Protocol):
 
     def ask(self, served: ServedModel, question: Question, *, timeout_s: float) -> Reply:
         """Put one question; ``timeout_s`` bounds it as a whole, however the bytes drip."""
+
+    def loaded(self) -> list[LoadedModel]:
+        """What the server holds in memory now; empty when a server of this kind does not tell."""
 
     def close(self) -> None:
         """Cancel what is in flight, from any thread; every later call is refused as unavailable."""
