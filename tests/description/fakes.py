@@ -87,6 +87,11 @@ def stored_stills(
     return tuple(stills)
 
 
+def picture_of(width_px: int, height_px: int, *, shade: int = 90) -> bytes:
+    """A plain JPEG of this size."""
+    return cv2.imencode(".jpg", np.full((height_px, width_px, 3), shade, dtype=np.uint8))[1].tobytes()
+
+
 def record(folder: Path, **changes: object) -> EventRecord:
     return EventRecord(event=event(**changes), stills=stored_stills(folder), description=None)
 

@@ -47,20 +47,30 @@ def arrange(shots: Sequence[Shot], family: Family, *, layout: Layout, room_token
 
     ``marks``: the server replaces `[img]` in the text with the pictures, in their order.
     """
+    peak = peak_index([shot.role for shot in shots])
     for most in range(min(len(shots), _most(layout)), 0, -1):
-        chosen = thinned(shots, most, peak=peak_index([shot.role for shot in shots]))
-        pictures = _pictures(chosen, layout)
-        tokens = picture_tokens([(picture.shape[1], picture.shape[0]) for picture in pictures], family)
-        if tokens <= room_tokens:
-            offsets_s = [shot.offset_s for shot in chosen]
-            text = (
-                storyboard_frames(offsets_s, _COLUMNS)
-                if layout is Layout.STORYBOARD
-                else separate_frames(offsets_s, marks=marks)
-            )
-            jpegs = tuple(_jpeg(picture) for picture in pictures)
-            return Sheet(layout=layout, jpegs=jpegs, text=text, frame_count=most, tokens=tokens)
-    return None
+        chosen = thinned(shots, most, peak=peak)
+        sheet = _sheet(chosen, _pictures(chosen, layout), layout, family, marks=marks)
+        if sheet.tokens <= room_tokens:
+            return sheet
+    # one frame, no larger than a tile: the cheapest picture that any family has
+    if not shots:
+        return None
+    chosen = thinned(shots, 1, peak=peak)
+    sheet = _sheet(chosen, [shrunk(shot.picture, TILE_PX) for shot in chosen], layout, family, marks=marks)
+    return sheet if sheet.tokens <= room_tokens else None
+
+
+def _sheet(shots: Sequence[Shot], pictures: Sequence[Picture], layout: Layout, family: Family, *, marks: bool) -> Sheet:
+    offsets_s = [shot.offset_s for shot in shots]
+    in_one = layout is Layout.STORYBOARD
+    return Sheet(
+        layout=layout,
+        jpegs=tuple(_jpeg(picture) for picture in pictures),
+        text=storyboard_frames(offsets_s, _COLUMNS) if in_one else separate_frames(offsets_s, marks=marks),
+        frame_count=len(shots),
+        tokens=picture_tokens([(picture.shape[1], picture.shape[0]) for picture in pictures], family),
+    )
 
 
 def _most(layout: Layout) -> int:
