@@ -61,6 +61,25 @@ class Light:
 _STILL = Change(0.0, moving=False, box=None, scene_changed=False, zones=())
 
 
+class GreySwitch:
+    """Notices the switch to infrared and back: the whole picture loses its colour, or gets it again."""
+
+    _GREY_LEVELS, _COLOUR_LEVELS = 0.7, 1.5  # mean distance of the chroma from grey; a foggy day has about 2
+
+    def __init__(self) -> None:
+        self._grey: bool | None = None
+
+    def switched(self, chroma: NDArray[np.uint8]) -> bool:
+        """Whether this picture, given by its chroma planes, is on the other side than the one before."""
+        levels = float(np.abs(chroma[..., ::_THIN, ::_THIN].astype(np.int16) - 128).mean())
+        before = self._grey
+        if levels < self._GREY_LEVELS:
+            self._grey = True
+        elif levels > self._COLOUR_LEVELS or before is None:
+            self._grey = False
+        return before is not None and before != self._grey
+
+
 class ChangeGate:
     """Compares each small luma plane with the one before."""
 

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 from vidsense_daemon.base.errors import VidsenseError
 from vidsense_daemon.capture.faults import CameraError, Fault
 from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.capture.redirects import RedirectGuard
 from vidsense_daemon.capture.watching import Outlet, watch
 from vidsense_daemon.capture.wire import pack
 
@@ -82,6 +83,10 @@ def main() -> int:
     orders = Orders()
     threading.Thread(target=_listen, args=(orders,), name="orders", daemon=True).start()
     _limit_memory(options.memory_limit_mb)
+    RedirectGuard(
+        [url for url in (options.url, options.substream_url) if url],
+        on_other_host=lambda host: _end_redirected(outlet, host),
+    ).install()
     try:
         watch(options, outlet, orders.take, now=lambda: datetime.now(UTC), mono_s=time.monotonic, sleep=time.sleep)
     except CameraError as fault:
@@ -93,6 +98,12 @@ def main() -> int:
     except BrokenPipeError:
         return 1  # the parent is gone
     return 0
+
+
+def _end_redirected(outlet: PipeOutlet, host: str) -> None:
+    """End here and now: FFmpeg would connect to the other host as soon as this returned."""
+    outlet.say("fault", fault=Fault.REDIRECTED.value, message=f"the camera redirects to another host ({host[:80]!r})")
+    os._exit(0)
 
 
 def _listen(orders: Orders) -> None:

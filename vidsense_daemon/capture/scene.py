@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vidsense_daemon.capture.background import Background
-from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX, Change, ChangeGate
+from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX, Change, ChangeGate, GreySwitch
 from vidsense_daemon.capture.masks import PrivacyMask, covered
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.sampling import Sampler
@@ -43,6 +43,7 @@ class Scene:
         self._scaler = scaler
         self._sampler = sampler
         self._new_run_id = new_run_id
+        self._grey_switch = GreySwitch()
         self._background = Background()
         self._run_id = ""
         self._index = 0
@@ -73,6 +74,8 @@ class Scene:
         if self._privacy:
             blacken(picture.planes, self._privacy(picture.width_px, picture.height_px))
         change = self._gate.compare(self._scaler.small_luma(picture, GATE_WIDTH_PX, GATE_HEIGHT_PX))
+        if self._grey_switch.switched(picture.chroma):
+            change = replace(change, moving=False, box=None, scene_changed=True, zones=(), relit=None)
         self._follow(picture, change, moment.pts_s)
         wanted = change.scene_changed or self._background.picture is None
         if not self._sampler.sends(moment.pts_s, wanted=wanted, moving=change.moving):

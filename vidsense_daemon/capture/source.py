@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.capture.faults import CameraError, Fault
+from vidsense_daemon.capture.hardware import SOFTWARE, Decoder
 from vidsense_daemon.capture.options import file_path, scheme_of
 from vidsense_daemon.capture.urls import quoted
 
@@ -50,6 +51,7 @@ class StreamFacts:
     height_px: int
     fps: float | None
     decoder: str = "software"
+    hardware_refused: str = ""  # why the hardware that was asked for does not decode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +80,7 @@ class Source:
         read_timeout_s: float = 3.0,
         tls_ca_file: str | None = None,
         max_pixels: int = 16_777_216,
+        decoder: Decoder = SOFTWARE,
     ) -> None:
         """Open the stream; blocks up to twice ``open_timeout_s`` and a name look-up.
 
@@ -90,6 +93,7 @@ class Source:
         self._read_timeout_s = read_timeout_s
         self._max_pixels = max_pixels
         self._errors_in_a_row = 0
+        self._asked_decoder = decoder
         self.damaged_packets = 0
         if self._scheme in _NETWORK:
             _resolve(url, self._shown_url)
@@ -100,6 +104,7 @@ class Source:
                 format="v4l2" if self._scheme == "v4l2" else None,
                 options=options,
                 timeout=(open_timeout_s, read_timeout_s),
+                hwaccel=decoder.hwaccel,
             )
         try:
             self._stream = self._choose_video()
@@ -112,7 +117,18 @@ class Source:
         """Codec, size and rate, as far as known before the first frame."""
         context = self._stream.codec_context
         rate = self._stream.average_rate or self._stream.guessed_rate
-        return StreamFacts(context.name, context.width, context.height, float(rate) if rate else None)
+        asked = self._asked_decoder
+        refused = asked.refused
+        if asked.hwaccel is not None and not context.is_hwaccel:
+            refused = f"{asked.name} does not decode {context.name}"
+        return StreamFacts(
+            codec=context.name,
+            width_px=context.width,
+            height_px=context.height,
+            fps=float(rate) if rate else None,
+            decoder=asked.name if context.is_hwaccel else SOFTWARE.name,
+            hardware_refused=refused,
+        )
 
     def packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Every packet of the picture; ends with the file's end, and never quietly for a live stream.
@@ -272,7 +288,7 @@ _FAULT_OF_CLASS: tuple[tuple[type[Exception], Fault], ...] = (
     (av.error.HTTPNotFoundError, Fault.NOT_FOUND),
     (av.error.FileNotFoundError, Fault.NOT_FOUND),
     (av.error.HTTPServerError, Fault.SERVER_ERROR),
-    (av.error.HTTPError, Fault.REJECTED),
+    (av.error.HTTPClientError, Fault.REJECTED),
     (av.error.ConnectionRefusedError, Fault.REFUSED),
     (av.error.TimeoutError, Fault.TIMEOUT),
     (av.error.ExitError, Fault.TIMEOUT),

@@ -22,9 +22,11 @@ import structlog
 from vidsense_daemon.base.backoff import Backoff
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.base.worker import Worker
+from vidsense_daemon.capture.budget import FrameBudget
 from vidsense_daemon.capture.faults import NEXT_STEP, CameraError, Fault
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.process import CaptureProcess
+from vidsense_daemon.capture.scenechange import SceneWatch
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.wire import Message, unpack_frame
 from vidsense_daemon.domain.frames import Frame
@@ -44,8 +46,10 @@ class CameraSupervisor:
         *,
         on_frame: Callable[[Frame], None],
         on_state: Callable[[CameraState], None],
+        budget: FrameBudget | None = None,
         clock: Clock | None = None,
     ) -> None:
+        """Nothing runs until `run`; ``budget`` is the one that all cameras of the house share."""
         self._camera = camera
         self._options = options
         self._on_frame = on_frame
@@ -53,7 +57,11 @@ class CameraSupervisor:
         self._clock = clock or SystemClock()
         self._backoff = Backoff(first_s=_FIRST_WAIT_S, cap_s=_LONGEST_WAIT_S)
         self._state = CameraState(camera, CameraPhase.OPENING, self._clock.now())
+        self._budget = budget
+        self._share_fps: float | None = None
+        self._scenes = SceneWatch()
         self._main_fault: Fault | None = None
+        self._hardware_refused = ""
         self._log = structlog.get_logger().bind(camera=camera)
 
     @property
@@ -82,6 +90,7 @@ class CameraSupervisor:
             CameraError: the stream could not be opened, broke, or fell silent.
         """
         self._change(phase=CameraPhase.OPENING)
+        self._share_fps = None
         with CaptureProcess(self._options) as child:
             heard_mono_s = self._clock.mono_s()
             while not worker.stopping.is_set():
@@ -90,18 +99,16 @@ class CameraSupervisor:
                     heard_mono_s = self._clock.mono_s()
                     if message.kind == "ended":
                         return True
-                    self._take(worker, message)
+                    self._take(worker, child, message)
                 if self._clock.mono_s() - heard_mono_s > self._options.stall_limit_s:
                     raise self._silence()
         return False
 
-    def _take(self, worker: Worker, message: Message) -> None:
+    def _take(self, worker: Worker, child: CaptureProcess, message: Message) -> None:
         if message.kind == "frame":
-            frame = unpack_frame(message, camera=self._camera, picture_px=self._options.picture_px)
             if self._state.phase is not CameraPhase.STREAMING:
                 self._streams(worker)
-            self._state = replace(self._state, last_frame_at=frame.captured_at)
-            self._on_frame(frame)
+            self._hand_on(child, unpack_frame(message, camera=self._camera, picture_px=self._options.picture_px))
         elif message.kind == "opened":
             self._describe(message.header)
         elif message.kind == "progress":
@@ -110,6 +117,18 @@ class CameraSupervisor:
             self._main_lost(_error_of(message))
         elif message.kind == "fault":
             raise _error_of(message)
+
+    def _hand_on(self, child: CaptureProcess, frame: Frame) -> None:
+        if self._scenes.changed(frame) and not frame.scene_changed:
+            frame = replace(frame, scene_changed=True, moving=False, zones=())
+            child.order("scene_changed")
+        if self._budget is not None:
+            share_fps = self._budget.share(self._camera, busy=frame.moving)
+            if share_fps != self._share_fps:
+                self._share_fps = share_fps
+                child.order("budget", max_frames_per_s=min(share_fps, self._options.max_frames_per_s))
+        self._state = replace(self._state, last_frame_at=frame.captured_at)
+        self._on_frame(frame)
 
     def _streams(self, worker: Worker) -> None:
         self._backoff.reset()
@@ -130,6 +149,10 @@ class CameraSupervisor:
             fps=header["fps"],
             decoder=str(header["decoder"]),
         )
+        refused = str(header["hardware_refused"])
+        if refused and refused != self._hardware_refused:
+            self._hardware_refused = refused
+            self._log.warning("decoding_in_software", wanted=self._options.hwaccel, reason=refused)
 
     def _count(self, header: dict[str, Any]) -> None:
         numbers = {key: value for key, value in header.items() if isinstance(value, int)}
@@ -153,6 +176,8 @@ class CameraSupervisor:
         if fault.retry_after_s is not None:
             # at least as long as the fault asks for: cameras lock accounts
             wait_s = max(wait_s, fault.retry_after_s * random.uniform(1.0, 1.0 + _JITTER_RATIO))
+        if self._budget is not None:
+            self._budget.leave(self._camera)
         new = self._state.fault is not fault.fault
         message = f"{fault}; {NEXT_STEP[fault.fault]}"
         self._enter(

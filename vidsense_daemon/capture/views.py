@@ -55,11 +55,10 @@ class WorkingPicture:
         """(H, W)."""
         return self.planes[: self.height_px]
 
-    def chroma(self) -> tuple[Levels, Levels]:
-        """The two chroma planes of (H/2, W/2), as views."""
-        height, width = self.height_px, self.width_px
-        both = self.planes[height:].reshape(2, height // 2, width // 2)
-        return both[0], both[1]
+    @property
+    def chroma(self) -> Levels:
+        """(2, H/2, W/2): both chroma planes."""
+        return self.planes[self.height_px :].reshape(2, self.height_px // 2, self.width_px // 2)
 
     def with_planes(self, planes: Levels) -> WorkingPicture:
         """Another picture of the same camera: its background."""
@@ -105,14 +104,9 @@ class Scaler:
     def cut(self, picture: WorkingPicture, square: Square) -> Picture:
         """(S, S, 3): one part of the picture as RGB."""
         left, top, right, bottom = square
-        u, v = picture.chroma()
-        part = np.concatenate(
-            [
-                picture.luma[top:bottom, left:right].reshape(-1),
-                u[top // 2 : bottom // 2, left // 2 : right // 2].reshape(-1),
-                v[top // 2 : bottom // 2, left // 2 : right // 2].reshape(-1),
-            ]
-        ).reshape(-1, right - left)
+        chroma = picture.chroma[:, top // 2 : bottom // 2, left // 2 : right // 2]
+        luma = picture.luma[top:bottom, left:right]
+        part = np.concatenate([luma.reshape(-1), chroma.reshape(-1)]).reshape(-1, right - left)
         frame = av.VideoFrame.from_numpy_buffer(part, format="yuv420p")
         frame.colorspace = picture.colorspace
         side = self._picture_px

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from vidsense_daemon.base.clock import from_ms
 from vidsense_daemon.capture.decoding import Decoding
+from vidsense_daemon.capture.hardware import SOFTWARE, Decoder, choose
 from vidsense_daemon.capture.mainstream import MainStream
 from vidsense_daemon.capture.masks import PrivacyMask
 from vidsense_daemon.capture.options import StreamOptions
@@ -172,10 +173,10 @@ def watch(
     main = None
     if options.substream_url is not None:
         main = MainStream(
-            lambda: _open(options, options.url),
+            lambda: _open(options, options.url, SOFTWARE),  # hardware costs more than a still a second
             on_fault=lambda error: outlet.say("main_fault", fault=error.fault.value, message=str(error)),
         )
-    source = _open(options, options.substream_url or options.url)
+    source = _open(options, options.substream_url or options.url, choose(options.hwaccel))
     try:
         Watch(options, outlet, now=now, mono_s=mono_s, sleep=sleep, main=main).run(source, take_orders)
     finally:
@@ -183,7 +184,7 @@ def watch(
     outlet.say("ended")
 
 
-def _open(options: StreamOptions, url: str) -> Source:
+def _open(options: StreamOptions, url: str, decoder: Decoder) -> Source:
     return Source(
         url,
         transport=options.transport,
@@ -191,6 +192,7 @@ def _open(options: StreamOptions, url: str) -> Source:
         read_timeout_s=options.stall_limit_s / 5,  # a stall shows after twice this: well before the parent kills
         tls_ca_file=options.tls_ca_file,
         max_pixels=options.max_pixels,
+        decoder=decoder,
     )
 
 
