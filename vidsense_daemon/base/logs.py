@@ -16,9 +16,11 @@ import structlog
 
 from vidsense_daemon.base.redact import Redactor
 
-# C0 and C1 controls; a tab or a newline inside a value would break "one record, one line" for plain readers
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# C0 and C1 controls, line separators, marks that turn the reading direction, halves of characters: a newline inside a
+# value would break "one record, one line" for plain readers, and the others let a value dress up as something else
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST_VALUE = 4000
+_TRACEBACKS = ("exception", "stack")  # structlog's names for them
 
 
 def configure(*, json: bool, level: str = "info", redactor: Redactor, stream: TextIO | None = None) -> None:
@@ -60,7 +62,7 @@ def configure(*, json: bool, level: str = "info", redactor: Redactor, stream: Te
 def _clean(redactor: Redactor) -> structlog.typing.Processor:
     def clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         for key, value in event.items():
-            event[key] = _clean_value(value, redactor)
+            event[key] = _clean_traceback(value, redactor) if key in _TRACEBACKS else _clean_value(value, redactor)
         return event
 
     return clean
@@ -70,10 +72,14 @@ def _clean_value(value: Any, redactor: Redactor) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, dict):
-        return {str(key): _clean_value(item, redactor) for key, item in value.items()}
+        return {_clean_value(str(key), redactor): _clean_value(item, redactor) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean_value(item, redactor) for item in value]
-    text = redactor.text(str(value))
-    # tracebacks keep their newlines: JSON escapes them, and a reader at a terminal needs them
-    text = "\n".join(_CONTROLS.sub(" ", line) for line in text.split("\n"))
+    text = _CONTROLS.sub(" ", redactor.text(str(value)))
     return text if len(text) <= _LONGEST_VALUE else text[:_LONGEST_VALUE] + "…"
+
+
+def _clean_traceback(value: Any, redactor: Redactor) -> str:
+    """Its newlines stay: JSON escapes them, and a reader at a terminal needs them. Of a long one the end tells most."""
+    text = "\n".join(_CONTROLS.sub(" ", line) for line in redactor.text(str(value)).split("\n"))
+    return text if len(text) <= _LONGEST_VALUE else "…" + text[-_LONGEST_VALUE:]

@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 MASK = "***"
 
-# scheme://user:password@ - greedy up to the last @ before a delimiter, since a password may hold an @ itself
-_USERINFO = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s\"'<>]*@")
+_WORD = re.compile(r"\S+")
 _QUERY_SECRET = re.compile(
-    r"(?P<key>[?&;](?:password|passwd|pwd|pass|token|secret|api_?key|auth|access_token|sig|signature|usr|user)=)[^&\s\"'<>]*",
+    r"(?P<key>[?&;](?:password|passwd|pwd|pass|token|secret|api_?key|auth|access_token|sig|signature|usr|user)=)[^&\s]*",
     re.IGNORECASE,
 )
+_USER_PART_SAFE = "!$&'()*+,;=-._~"  # may stand in a URL's user part as they are (RFC 3986); capture leaves them
 _SHORTEST_SECRET = 4  # shorter values occur in ordinary words; masking them would garble every line
 
 
@@ -33,7 +33,7 @@ class Redactor:
         known = set(self._values)
         for secret in secrets:
             if len(secret) >= _SHORTEST_SECRET:
-                known |= {secret, quote(secret, safe=""), quote(secret)}
+                known |= {secret, quote(secret, safe=""), quote(secret), quote(secret, safe=_USER_PART_SAFE)}
         self._values = tuple(sorted(known, key=len, reverse=True))
 
     def text(self, text: str) -> str:
@@ -45,5 +45,13 @@ class Redactor:
 
 def url_credentials(text: str) -> str:
     """``text`` with the user part of every URL, and password-like query values, masked."""
-    text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
+    if "://" in text:
+        text = _WORD.sub(_without_user_part, text)
     return _QUERY_SECRET.sub(rf"\g<key>{MASK}", text)
+
+
+def _without_user_part(word: re.Match[str]) -> str:
+    """From :// to the last @ of the word, since a password may hold an @, a / and quotes; linear in its length."""
+    before, _, rest = word[0].partition("://")
+    _, at, address = rest.rpartition("@")
+    return f"{before}://{MASK}@{address}" if at else word[0]

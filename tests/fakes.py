@@ -1,0 +1,34 @@
+"""Fakes for time, for every room's tests."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class SimulatedClock:
+    """A clock that only moves when somebody waits on it, or when a test moves it; thread-safe."""
+
+    def __init__(self) -> None:
+        self.waits_s: list[float] = []
+        self._elapsed_s = 0.0
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        return STARTED_AT + timedelta(seconds=self._elapsed_s)
+
+    def mono_s(self) -> float:
+        return self._elapsed_s
+
+    def wait(self, stopping: threading.Event, timeout_s: float) -> bool:
+        """Nobody really waits: the time is over at once."""
+        with self._lock:
+            self.waits_s.append(timeout_s)
+            self._elapsed_s += timeout_s
+        return stopping.is_set()
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self._elapsed_s += seconds
