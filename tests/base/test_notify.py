@@ -22,7 +22,8 @@ def listener() -> Iterator[socket.socket]:
 
 
 def address_of(listener: socket.socket) -> str:
-    return "@" + listener.getsockname()[1:].decode()
+    name: bytes = listener.getsockname()
+    return "@" + name[1:].decode()
 
 
 def test_the_life_of_the_service_is_told_in_its_own_words(listener: socket.socket) -> None:
