@@ -26,7 +26,7 @@ from vidsense_daemon.base.errors import VidsenseError
 from vidsense_daemon.capture.faults import CameraError, Fault
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.redirects import RedirectGuard
-from vidsense_daemon.capture.watching import Outlet, watch
+from vidsense_daemon.capture.watching import Outlet, measured, watch
 from vidsense_daemon.capture.wire import pack
 
 _PR_SET_PDEATHSIG = 1
@@ -88,7 +88,10 @@ def main() -> int:
         on_other_host=lambda host: _end_redirected(outlet, host),
     ).install()
     try:
-        watch(options, outlet, orders.take, now=lambda: datetime.now(UTC), mono_s=time.monotonic, sleep=time.sleep)
+        if options.measure_s is not None:
+            outlet.say("measured", **measured(options, mono_s=time.monotonic))
+        else:
+            watch(options, outlet, orders.take, now=_now, mono_s=time.monotonic, sleep=time.sleep)
     except CameraError as fault:
         outlet.say("fault", fault=fault.fault.value, message=str(fault))
     except VidsenseError as error:
@@ -104,6 +107,10 @@ def _end_redirected(outlet: PipeOutlet, host: str) -> None:
     """End here and now: FFmpeg would connect to the other host as soon as this returned."""
     outlet.say("fault", fault=Fault.REDIRECTED.value, message=f"the camera redirects to another host ({host[:80]!r})")
     os._exit(0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _listen(orders: Orders) -> None:

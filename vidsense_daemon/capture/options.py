@@ -46,6 +46,7 @@ class StreamOptions:
     tls_ca_file: str | None = None
     max_pixels: int = 16_777_216  # four times 4K would be 33 million: 8192² in 0.8 MB is an attack, not a camera
     memory_limit_mb: int = 768
+    measure_s: float | None = None  # only measure the stream for so long (capture.probe)
 
     def __post_init__(self) -> None:
         """Refuse what no camera can be watched with, naming the key."""

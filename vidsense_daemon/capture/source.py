@@ -130,6 +130,20 @@ class Source:
             hardware_refused=refused,
         )
 
+    @property
+    def is_file(self) -> bool:
+        """Whether the stream is a recording."""
+        return self._scheme == "file"
+
+    @property
+    def reorders(self) -> bool:
+        """Whether it has B-frames."""
+        return bool(self._stream.codec_context.has_b_frames)
+
+    @property
+    def has_sound(self) -> bool:
+        return bool(self._container.streams.audio)
+
     def packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Every packet of the picture; ends with the file's end, and never quietly for a live stream.
 

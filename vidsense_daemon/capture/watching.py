@@ -19,6 +19,7 @@ from vidsense_daemon.capture.decoding import Decoding
 from vidsense_daemon.capture.hardware import SOFTWARE, Decoder, choose
 from vidsense_daemon.capture.mainstream import MainStream
 from vidsense_daemon.capture.masks import PrivacyMask
+from vidsense_daemon.capture.measuring import measure
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.scene import Scene
@@ -182,6 +183,20 @@ def watch(
     finally:
         source.close()
     outlet.say("ended")
+
+
+def measured(options: StreamOptions, *, mono_s: Callable[[], float]) -> dict[str, Any]:
+    """What the stream is like (`capture.measuring`).
+
+    Raises:
+        CameraError: it cannot be opened, or broke.
+    """
+    started_mono_s = mono_s()
+    source = _open(options, options.url, choose(options.hwaccel))
+    try:
+        return measure(source, seconds=options.measure_s or 0.0, started_mono_s=started_mono_s, mono_s=mono_s)
+    finally:
+        source.close()
 
 
 def _open(options: StreamOptions, url: str, decoder: Decoder) -> Source:
