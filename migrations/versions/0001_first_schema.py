@@ -192,8 +192,8 @@ _STATEMENTS = (
     "CREATE INDEX ix_stills_event_id ON stills (event_id)",
     """
     CREATE TABLE windows (
-        -- counts up
-        id INTEGER NOT NULL,
+        -- counts up and is never used again
+        id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
         -- the camera's name in the configuration
         camera TEXT NOT NULL,
         -- one unbroken stream session
@@ -220,7 +220,6 @@ _STATEMENTS = (
         zones TEXT NOT NULL,
         -- the event it opened or closed, or NULL
         event_id TEXT,
-        CONSTRAINT pk_windows PRIMARY KEY (id),
         CONSTRAINT uq_windows_camera_run_id_frame_index_encoder UNIQUE (camera, run_id, frame_index, encoder),
         CONSTRAINT fk_windows_event_id FOREIGN KEY(event_id) REFERENCES events (id) ON DELETE SET NULL
     ) STRICT

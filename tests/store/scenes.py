@@ -29,6 +29,7 @@ from vidsense_daemon.store.descriptions import DescriptionStore
 from vidsense_daemon.store.engine import database_url
 from vidsense_daemon.store.events import EventStore
 from vidsense_daemon.store.media import MediaFolder
+from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.windows import WindowStore
 
 DIMENSION = 8
@@ -64,9 +65,10 @@ def open_rooms(
     *,
     hooks_for: HooksFor = phone,
     among: Sequence[str] | None = None,
+    reserve: SpaceReserve | None = None,
 ) -> Rooms:
     media = MediaFolder(state_dir / "media")
-    database = open_database(database_url(state_dir), media_dir=media.root)
+    database = open_database(database_url(state_dir), media_dir=media.root, reserve=reserve)
     windows = WindowStore(database)
     return Rooms(
         state_dir=state_dir,

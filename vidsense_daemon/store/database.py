@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from vidsense_daemon.base.backoff import Backoff
 from vidsense_daemon.store.engine import READS_ONLY, database_path, make_engine
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
+from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.upgrade import check_is_current, integrity, upgrade
 
 Answer = TypeVar("Answer")
@@ -31,19 +32,23 @@ _BUSY_LIMIT_S = 15.0
 class Database:
     """One SQLite file, open; every method is thread-safe."""
 
-    def __init__(self, url: str, *, busy_limit_s: float = _BUSY_LIMIT_S) -> None:
+    def __init__(self, url: str, *, busy_limit_s: float = _BUSY_LIMIT_S, reserve: SpaceReserve | None = None) -> None:
         self.url = url
         self.path = database_path(url)
         self._busy_limit_s = busy_limit_s
+        self._reserve = reserve
         self._engine = make_engine(url)
         self._reader = self._engine.execution_options(**{READS_ONLY: True})
         self._writing = threading.Lock()
         self._log = structlog.get_logger()
+        self._identity = self._identity_now()
+        self._anchor = self._hold_open()
 
     def write(self, work: Callable[[Connection], Answer]) -> Answer:
         """Run ``work`` in a transaction of its own; its answer once the commit is on the disk.
 
-        ``work`` may run again when another process held the lock, so it touches nothing but its connection.
+        ``work`` may run again when another process held the lock or the disk was full, so it touches nothing but its
+        connection.
 
         Raises:
             DatabaseFaultError: nothing of it was stored.
@@ -52,11 +57,15 @@ class Database:
         backoff = Backoff(first_s=0.01, cap_s=0.5)
         with self._writing:
             while True:
+                self._check_identity()
                 try:
-                    with translated(f"writing to {self.path}"), self._engine.begin() as connection:
+                    with translated("writing to", self.path), self._engine.begin() as connection:
                         return work(connection)
-                except DatabaseFaultError as fault:
-                    if fault.fault is not Fault.LOCKED or time.monotonic() > give_up_mono_s:
+                except DatabaseFaultError as error:
+                    if error.fault is Fault.FULL and self._reserve is not None and self._reserve.release():
+                        self._log.error("disk_full_reserve_used", path=str(self.path))
+                        continue
+                    if error.fault is not Fault.LOCKED or time.monotonic() > give_up_mono_s:
                         raise
                     self._log.warning("database_locked", path=str(self.path), attempt=backoff.attempts + 1)
                     time.sleep(backoff.next_s())
@@ -64,28 +73,66 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one moment of the database and holds up nobody."""
-        with translated(f"reading {self.path}"), self._reader.connect() as connection:
+        with translated("reading", self.path), self._reader.connect() as connection:
             yield connection
 
     def close(self) -> None:
         """Close every connection; the last one folds the write-ahead log into the file."""
+        self._anchor.close()
         self._engine.dispose()
+
+    def _hold_open(self) -> Connection:
+        """One connection that stays: on a full disk SQLite can't make the WAL's index again, so it must not go."""
+        with translated("opening", self.path):
+            connection = self._reader.connect()
+            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+            connection.rollback()  # no transaction stays open: it would keep the WAL from being folded in
+        return connection
+
+    def _check_identity(self) -> None:
+        """A deleted file goes on taking writes that nobody will ever read: measured, 20 of 20 were acknowledged."""
+        if self._identity_now() != self._identity:
+            raise fault_error(Fault.GONE, f"writing to {self.path}")
+
+    def _identity_now(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_dev, status.st_ino
 
 
 def open_database(
-    url: str, *, media_dir: Path | None = None, may_upgrade: bool = True, after_unclean_exit: bool = False
+    url: str,
+    *,
+    media_dir: Path | None = None,
+    may_upgrade: bool = True,
+    after_unclean_exit: bool = False,
+    reserve: SpaceReserve | None = None,
 ) -> Database:
     """The database at ``url``, ready to use.
 
     The daemon and `replay` create and upgrade it; a command that only reads passes ``may_upgrade=False`` and changes
-    nothing. After an unclean exit the file is checked first, which reads all of it.
+    nothing. After an unclean exit the file is checked first, which reads all of it. ``reserve`` is given up when the
+    disk is full, so that the events of the last minutes still find room.
 
     Raises:
         StoreError: it can't be opened, is damaged, or is gone although ``media_dir`` still holds its stills.
         ConfigError: it is not ours, or of another version.
     """
+    try:
+        return _open(url, media_dir, may_upgrade=may_upgrade, read_all=after_unclean_exit, reserve=reserve)
+    except DatabaseFaultError as error:
+        if error.fault is not Fault.FULL or reserve is None or not reserve.release():
+            raise
+    return _open(url, media_dir, may_upgrade=may_upgrade, read_all=after_unclean_exit, reserve=reserve)
+
+
+def _open(
+    url: str, media_dir: Path | None, *, may_upgrade: bool, read_all: bool, reserve: SpaceReserve | None
+) -> Database:
     path = database_path(url)
-    if after_unclean_exit and path.exists():
+    if read_all and path.exists():
         found = integrity(path)
         if found != "ok":
             raise fault_error(Fault.CORRUPT, f"checking {path} after an unclean exit", found)
@@ -93,4 +140,4 @@ def open_database(
         upgrade(url, media_dir=media_dir)
     else:
         check_is_current(url)
-    return Database(url)
+    return Database(url, reserve=reserve)

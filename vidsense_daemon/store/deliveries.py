@@ -78,6 +78,16 @@ class DeliveryStore:
             records = {record.event.id: record for record in load_records(connection, ids, self._media)}
         return [(delivery, records[delivery.event_id]) for delivery in deliveries]
 
+    def due_at_once(self, now: datetime) -> int:
+        """Make every pending delivery due: after a restart nobody shall wait out an old backoff; how many there are."""
+        c = tables.deliveries.c
+        statement = (
+            update(tables.deliveries)
+            .where(c.status == _PENDING, c.next_attempt_at_ms > to_ms(now))
+            .values(next_attempt_at_ms=to_ms(now))
+        )
+        return self._database.write(lambda connection: connection.execute(statement).rowcount)
+
     def sent(self, delivery_id: int, now: datetime) -> None:
         """The hook took it."""
         self._settle(delivery_id, DeliveryStatus.SENT, now, error=None)

@@ -10,15 +10,18 @@ GONE        the file was deleted or replaced while it was open
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from vidsense_daemon.base.errors import StoreError, TransientError
 
+_LITTLE_BYTES = 64 * 1024  # one WAL index and one page; less is a full disk
 _PRIMARY_CODE = 0xFF  # the low byte of an extended result code: https://www.sqlite.org/rescode.html
 
 
@@ -83,19 +86,28 @@ def fault_of(error: BaseException) -> Fault | None:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
-    """Turn SQLite's errors inside the block into a `DatabaseFaultError`; ``doing`` starts the message."""
+def translated(doing: str, path: Path) -> Iterator[None]:
+    """Turn SQLite's errors inside the block into a `DatabaseFaultError`; "``doing`` ``path``" starts the message."""
     try:
         yield
     except IntegrityError:
         raise  # a row that breaks a rule is a defect of ours, and its traceback is wanted
-    except DBAPIError as error:
-        fault = fault_of(error.orig) if error.orig is not None else None
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        fault = fault_of(cause) if cause is not None else None
         if fault is None:
             raise
-        raise fault_error(fault, doing, str(error.orig)) from error
-    except sqlite3.Error as error:
-        fault = fault_of(error)
-        if fault is None:
-            raise
-        raise fault_error(fault, doing, str(error)) from error
+        if fault is Fault.IO:
+            fault = _io_fault(path.parent)
+        raise fault_error(fault, f"{doing} {path}", str(cause)) from error
+
+
+def _io_fault(folder: Path) -> Fault:
+    """What an I/O error is when SQLite could not even make the small files that it works with."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return Fault.IO
+    if disk.f_flag & os.ST_RDONLY or not os.access(folder, os.W_OK):
+        return Fault.READ_ONLY
+    return Fault.FULL if disk.f_bavail * disk.f_frsize < _LITTLE_BYTES else Fault.IO

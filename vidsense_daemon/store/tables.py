@@ -130,7 +130,7 @@ stills = Table(
 windows = Table(
     "windows",
     metadata,
-    Column("id", Integer, primary_key=True, comment="counts up"),
+    Column("id", Integer, primary_key=True, comment="counts up and is never used again"),
     Column("camera", Text, nullable=False, comment="the camera's name in the configuration"),
     Column("run_id", Text, nullable=False, comment="one unbroken stream session"),
     Column("frame_index", Integer, nullable=False, comment="of its newest frame, counted within the run"),
@@ -157,6 +157,7 @@ windows = Table(
     UniqueConstraint("camera", "run_id", "frame_index", "encoder"),
     Index(None, "ended_at_ms"),
     Index("ix_windows_event_id", "event_id", sqlite_where=text("event_id IS NOT NULL")),
+    sqlite_autoincrement=True,
     sqlite_strict=True,
 )
 

@@ -56,7 +56,7 @@ def upgrade(url: str, *, media_dir: Path | None = None, revision: str = "head") 
         ConfigError: the file is not ours, or a newer program made it.
     """
     path = database_path(url)
-    with translated(f"opening the database {path}"):
+    with translated("opening the database", path):
         content = _content(path)
         if content is _Content.NOTHING:
             _refuse_to_replace(path, media_dir)
@@ -74,7 +74,7 @@ def status(url: str) -> DatabaseStatus:
         StoreError: there is no database, or it can't be read.
     """
     path = database_path(url)
-    with translated(f"reading the database {path}"):
+    with translated("reading the database", path):
         content = _content(path)
         if content is _Content.NOTHING:
             raise StoreError(f"there is no database at {path}; `vidsense run` or `vidsense db upgrade` makes one")
@@ -100,7 +100,7 @@ def check_is_current(url: str) -> None:
         ConfigError: it is older, newer or not ours.
     """
     path = database_path(url)
-    with translated(f"opening the database {path}"):
+    with translated("opening the database", path):
         content = _content(path)
         if content is _Content.NOTHING:
             raise StoreError(f"there is no database at {path} yet; start the daemon once with `vidsense run`")
@@ -108,6 +108,14 @@ def check_is_current(url: str) -> None:
         _check_is_not_newer(path)
         if current_revision(path) != head_revision():
             raise ConfigError(f"the database {path} is from an older VidSense: run `vidsense db upgrade`")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether the file holds our tables; false for a damaged header too."""
+    try:
+        return _content(path) is _Content.OURS
+    except sqlite3.DatabaseError:
+        return False
 
 
 def head_revision() -> str:
