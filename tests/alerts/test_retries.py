@@ -22,7 +22,8 @@ def retry(
 
 
 @pytest.mark.parametrize(
-    ("attempts", "expected_s"), [(0, 5), (1, 15), (4, 120), (5, 300), (7, 1800), (8, 7200), (13, 86400), (14, 86400), (500, 86400)]
+    ("attempts", "expected_s"),
+    [(0, 5), (1, 15), (4, 120), (5, 300), (7, 1800), (8, 7200), (13, 86400), (14, 86400), (500, 86400)],
 )
 def test_the_waits_grow_by_the_schedule(attempts: int, expected_s: float) -> None:
     """Seconds at first, a day at last."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,3 +64,16 @@ def test_a_bad_secret_is_refused_without_showing_it(secret: str) -> None:
         Signer(name="phone", secrets=[secret])
 
     assert secret.removeprefix("whsec_") == "" or secret.removeprefix("whsec_") not in str(raised.value)
+
+
+def test_the_receivers_example_in_the_docs_verifies_a_message() -> None:
+    """Who copies the lines from docs/hooks.md accepts our messages and no others."""
+    page = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(example, found)
+    headers = Signer(name="phone", secrets=[NEXT_SECRET, SECRET]).headers(IDENTITY, SENT_AT, BODY)
+
+    assert found["is_ours"](SECRET, headers, BODY)
+    assert not found["is_ours"](SECRET, headers, BODY + b" ")
+    assert not found["is_ours"]("whsec_" + "AAAA" * 8, headers, BODY)

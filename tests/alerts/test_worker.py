@@ -97,7 +97,7 @@ def test_a_message_is_given_up_after_three_days() -> None:
 
     assert outbox.statuses() == ["dead"]
     assert clock.now() >= STARTED_AT + timedelta(days=3)
-    assert 7 <= len(hook.called) <= 12
+    assert 12 <= len(hook.called) <= 17
 
 
 def test_a_receiver_that_is_down_is_not_asked_for_every_waiting_message() -> None:

@@ -1,7 +1,8 @@
 """When a message that was not taken is tried again, and when it is given up. Pure.
 
-The schedule is the one that the Standard Webhooks specification recommends: quick enough for a receiver that
-restarts, slow enough for one that is away over a weekend.
+From the tenth minute on the schedule is the one that the Standard Webhooks specification recommends, slow enough for
+a receiver that is away over a weekend. Before that it is quicker: at home a receiver that restarts is back within a
+minute or two, and the news is about somebody at the door.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ _HOUR_S = 3600.0
 # seconds after the first, second, … failure; https://www.standardwebhooks.com, "Retries"
 SCHEDULE_S = (
     5.0,
+    15.0,
+    30.0,
+    _MINUTE_S,
+    2 * _MINUTE_S,
     5 * _MINUTE_S,
+    10 * _MINUTE_S,
     30 * _MINUTE_S,
     2 * _HOUR_S,
     5 * _HOUR_S,
