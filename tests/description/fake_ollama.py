@@ -217,7 +217,7 @@ class _Handler(WireHandler):
             case "/api/show":
                 self._show(body)
             case "/api/pull":
-                self._pull(body)
+                self._pull(body, fault)
             case _:
                 self._chat(body, fault)
 
@@ -238,7 +238,7 @@ class _Handler(WireHandler):
             },
         )
 
-    def _pull(self, body: dict[str, Any]) -> None:
+    def _pull(self, body: dict[str, Any], fault: Fault | None) -> None:
         name = body.get("model") or body.get("name") or ""
         self.start_stream("application/x-ndjson")
         self._line({"status": "pulling manifest"})
@@ -248,6 +248,8 @@ class _Handler(WireHandler):
         for completed in (None, 1_000_000, 3_300_000_000):
             step = {"status": f"pulling {_DIGEST[:12]}", "digest": f"sha256:{_DIGEST}", "total": 3_300_000_000}
             self._line(step | ({"completed": completed} if completed else {}))
+        if fault and fault.kind == "cut":
+            return self.end_stream()
         for status in ("verifying sha256 digest", "writing manifest", "success"):
             self._line({"status": status})
         self.fake.models.setdefault(name, FakeModel())
@@ -273,8 +275,9 @@ class _Handler(WireHandler):
             _total, fresh = self.fake.evaluated(name, body, self.fake.context_tokens or num_ctx)
             self.pause(fresh / self.fake.prompt_tps if self.fake.prompt_tps else 0)
             text = self.fake.answer(body)
-            cap = int((body.get("options") or {}).get("num_predict") or 10_000)
             pieces = [text[start : start + 4] for start in range(0, len(text), 4)]
+            asked = int((body.get("options") or {}).get("num_predict") or 10_000)
+            cap = len(pieces) if self.fake.ignores_limits else asked
             final = _chunk(name, "", done=True) | {
                 "done_reason": "length" if len(pieces) > cap else "stop",
                 "total_duration": 1_000_000,

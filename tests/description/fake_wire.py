@@ -26,7 +26,7 @@ class Fault:
 
     before the answer:  http{status,body} · hang · delay{seconds} · reset · drop · raw{body}
     in the middle:      mid_error{body} · mid_hang · mid_reset · mid_drop · truncated_json · blank_line · no_done
-    throughout:         drip{seconds}
+    throughout:         drip{seconds} · cut (of a pull)
     """
 
     kind: str
@@ -46,6 +46,7 @@ class FakeServer:
 
     def __init__(self, handler: type[WireHandler]) -> None:
         self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.ignores_limits = False  # writes on beyond the longest answer
         self.in_flight = 0
         self.most_in_flight = 0
         self.disconnects = 0

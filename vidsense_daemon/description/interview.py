@@ -66,7 +66,7 @@ class Interview:
         self._clock = clock
         self._deadline_mono_s = deadline_mono_s
         self._prompt_tokens = 0
-        self._requests = 0
+        self._seconds: list[float] = []
 
     def description(self) -> Description:
         """Ask everything; blocks until the answers are there or the deadline has passed.
@@ -164,8 +164,9 @@ class Interview:
             temperature=temperature,
             most_tokens=most_tokens,
         )
+        asked_mono_s = self._clock.mono_s()
         reply = self._server.ask(self._served, question, timeout_s=left_s)
-        self._requests += 1
+        self._seconds.append(round(self._clock.mono_s() - asked_mono_s, 3))
         self._prompt_tokens += reply.prompt_tokens or 0
         return reply
 
@@ -176,7 +177,7 @@ class Interview:
             "frames": sheet.frame_count,
             "picture_tokens": sheet.tokens,
             "prompt_tokens": self._prompt_tokens,
-            "requests": self._requests,
+            "request_seconds": self._seconds,
         }
         if answer is not None:
             details |= answer.model_dump(mode="json")

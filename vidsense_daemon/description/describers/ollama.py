@@ -42,6 +42,8 @@ _LOOK_TIMEOUT_S = 10.0
 _LONGEST_REASON = 300
 # checking the digest of a large model on a slow disk takes minutes, in which Ollama sends nothing
 _PULL_SILENCE_S = 600.0
+_PULLED = "success"
+_ABSENT = (ConnectionError, httpx.ConnectError, httpx.ConnectTimeout)
 
 T = TypeVar("T")
 
@@ -126,19 +128,22 @@ class Ollama:
         """Download the model, step by step; the caller shows the progress and may stop at any step.
 
         Raises:
+            DescriberUnavailableError: no Ollama is there.
             DescriberError: it did not arrive; started again, Ollama goes on where it was.
         """
         timeout = httpx.Timeout(_PULL_SILENCE_S, connect=_CONNECT_TIMEOUT_S)
+        status = ""
         with ollama.Client(self._url, timeout=timeout, trust_env=False, follow_redirects=False) as client:
             try:
                 for step in client.pull(self.model, stream=True):
-                    yield PullProgress(
-                        status=plain(step.status or "", _LONGEST_REASON),
-                        total_bytes=step.total,
-                        completed_bytes=step.completed or 0,
-                    )
+                    status = plain(step.status or "", _LONGEST_REASON)
+                    yield PullProgress(status, total_bytes=step.total, completed_bytes=step.completed or 0)
+            except _ABSENT as error:
+                self._raise_translated(error)
             except _FAILURES as error:
                 raise DescriberError(f"could not pull {self.model} from {self._where}: {_reason(error)}") from None
+        if status != _PULLED:
+            raise DescriberError(f"the pull of {self.model} ended before it was complete; start it again")
 
     def close(self) -> None:
         self._loop.close()
@@ -205,7 +210,7 @@ class Ollama:
             self._raise_translated(error)
 
     def _raise_translated(self, error: Exception) -> NoReturn:
-        if isinstance(error, ConnectionError | httpx.ConnectError | httpx.ConnectTimeout):
+        if isinstance(error, _ABSENT):
             raise DescriberUnavailableError(
                 f"no Ollama at {self._where}; start it (`systemctl start ollama`) or correct describer.url"
             ) from None

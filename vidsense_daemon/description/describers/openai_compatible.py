@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing
 from typing import Any, NoReturn, TypeVar
 
 import httpx
@@ -90,7 +91,10 @@ class OpenAiCompatible:
         body = _body(self.model, question)
         text, finished = "", ""
         usage: Mapping[str, Any] = {}
-        async with client.stream("POST", f"{self._url}/chat/completions", json=body) as answer:
+        request = client.build_request("POST", f"{self._url}/chat/completions", json=body)
+        async with asyncio.timeout(self._first_token_timeout_s):
+            answer = await client.send(request, stream=True)
+        async with aclosing(answer):
             await _raise_for_status(answer)
             async for part in self._parts(answer):
                 if "error" in part:
