@@ -31,7 +31,7 @@ _MARGIN_RATIO = 0.2
 # of the picture's side: a closer cut than this loses the scene
 _SMALLEST_CROP_RATIO = 0.4
 # mean difference of two grey thumbnails, of 255, below which the second shows nothing new
-_SAME_PICTURE = 2.0
+_SAME_PICTURE = 1.0
 _THUMBNAIL_PX = 32
 
 
