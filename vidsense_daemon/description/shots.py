@@ -30,7 +30,7 @@ _MOST_STILLS = 16
 _MARGIN_RATIO = 0.2
 # of the picture's side: a closer cut than this loses the scene
 _SMALLEST_CROP_RATIO = 0.4
-# mean difference of two grey thumbnails, of 255, below which the second shows nothing new
+# mean difference of two thumbnails, of 255, below which the second shows nothing new
 _SAME_PICTURE = 1.0
 _THUMBNAIL_PX = 32
 
@@ -92,10 +92,10 @@ def resized(picture: Picture, width_px: int, height_px: int) -> Picture:
     return _bytes_of(cv2.resize(picture, (width_px, height_px), interpolation=method))
 
 
-def thumbnail(picture: Picture, side_px: int = _THUMBNAIL_PX) -> NDArray[np.float32]:
-    """(side, side) grey, 0..255: to compare pictures by."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    return np.asarray(cv2.resize(grey, (side_px, side_px), interpolation=cv2.INTER_AREA), dtype=np.float32)
+def thumbnail(picture: Picture) -> NDArray[np.float32]:
+    """(side, side, 3), 0..255: to compare pictures by. In colour, since a red coat on a lawn is grey on grey."""
+    side_px = _THUMBNAIL_PX
+    return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def _read(path: Path, crop: Box) -> Picture | None:
