@@ -25,7 +25,7 @@ _DEFECTS_WITHIN_S = 600.0
 
 
 class Worker:
-    """Runs ``body(worker)`` in a thread until it returns after ``stopping`` is set.
+    """Runs ``body(worker)`` in a thread until it returns.
 
     The body loops while ``not worker.stopping.is_set()`` and calls `beat` at least every ``beat_limit_s`` seconds.
     ``on_fatal`` is called once, from the thread, with the exit status and the reason, when the daemon can't go on.
@@ -85,6 +85,7 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 self._body(self)
+                return
             except ConfigError as error:
                 self._on_fatal(EXIT_CONFIG, str(error))
                 return

@@ -88,6 +88,7 @@ class Daemon:
 
     def _recover(self, storage: Storage) -> None:
         recovered = storage.events.recover(self._clock.now())
+        storage.deliveries.due_at_once(self._clock.now())
         if recovered.events_closed or recovered.descriptions_pending:
             self._log.info(
                 "recovered_after_kill",

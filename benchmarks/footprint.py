@@ -1,0 +1,92 @@
+"""How much memory and processor the whole daemon takes: one camera, the builtin encoder, the builtin describer.
+
+    python benchmarks/footprint.py [--seconds 60] [--cameras 1] [CLIP]
+
+Plays CLIP (default: the demo's street footage) for ever over RTSP and lets `vidsense run` watch it. RSS is the kernel's
+(VmRSS, VmHWM), read from /proc every half second; processor time is the kernel's too. The parent is the daemon itself, a child is
+one camera.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from vidsense_daemon.cli.footage import played_once, street_footage
+
+_SETTLE_S = 10.0  # loading the encoder is not running
+
+
+def status_mib(pid: int, key: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1]) / 1024
+    raise KeyError(key)
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] or [
+        int(stat.parent.name)
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if stat.read_text().rsplit(")", 1)[1].split()[1] == str(pid)
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clip", nargs="?", type=Path)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--cameras", type=int, default=1)
+    args = parser.parse_args()
+    clip = (args.clip or street_footage()).absolute()
+    with played_once(clip) as url, tempfile.TemporaryDirectory() as folder:
+        always = url.replace("play_count=1", "play_count=0")
+        config = Path(folder) / "vidsense.yaml"
+        triggers = {"person": {"prompt": "a person walking"}, "car": {"prompt": "a car driving"}}
+        cameras = {f"camera_{n}": {"url": always, "triggers": list(triggers)} for n in range(args.cameras)}
+        backends = {"encoder": {"backend": "builtin"}, "describer": {"backend": "builtin"}}
+        config.write_text(json.dumps({"cameras": cameras, "triggers": triggers, **backends}))
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "vidsense_daemon", "run", "--config", str(config)],
+            env={**os.environ, "VIDSENSE_STATE_DIR": folder},
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            measure(daemon.pid, seconds=args.seconds)
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            daemon.wait(20)
+
+
+def measure(pid: int, *, seconds: float) -> None:
+    time.sleep(_SETTLE_S)
+    cameras = children(pid)
+    start_mono_s, start_cpu_s = time.monotonic(), {each: cpu_s(each) for each in (pid, *cameras)}
+    rss: dict[int, list[float]] = {each: [] for each in (pid, *cameras)}
+    while time.monotonic() - start_mono_s < seconds:
+        for each, values in rss.items():
+            values.append(status_mib(each, "VmRSS"))
+        time.sleep(0.5)
+    wall_s = time.monotonic() - start_mono_s
+    print(f"{'process':<10} {'RSS MiB, median':>16} {'peak':>8} {'CPU, % of a core':>17}")
+    for each, values in rss.items():
+        name = "daemon" if each == pid else "camera"
+        used = 100 * (cpu_s(each) - start_cpu_s[each]) / wall_s
+        print(f"{name:<10} {statistics.median(values):>16.0f} {status_mib(each, 'VmHWM'):>8.0f} {used:>17.1f}")
+
+
+if __name__ == "__main__":
+    main()
