@@ -17,7 +17,7 @@ _LIMIT_S = 10.0  # for a thread that should end by itself
 
 
 class Trial:
-    """A worker whose body is a list of what happens, one a run; after the last it asks itself to stop."""
+    """A worker whose body is a list of what happens, one a run; what returns ends it."""
 
     def __init__(self, *steps: Callable[[], None], clock: SimulatedClock | None = None) -> None:
         self.clock = clock or SimulatedClock()
@@ -99,11 +99,24 @@ def test_the_other_side_may_say_how_long_to_wait() -> None:
 def test_success_makes_the_next_wait_short_again(log: list[structlog.typing.EventDict]) -> None:
     """After a good hour, a new failure is not punished for the old ones."""
     failure = fails_with(StreamError("refused"))
-    trial = Trial(failure, failure, failure, lambda: trial.worker.worked(), failure)
 
+    def works_then_fails() -> None:
+        trial.worker.worked()
+        failure()
+
+    trial = Trial(failure, failure, failure, works_then_fails)
     trial.run()
 
     assert log[-1]["wait_s"] == pytest.approx(1, rel=0.25)
+
+
+def test_a_body_that_returns_has_ended_its_worker() -> None:
+    """A recording that was read to its end is not read again."""
+    trial = Trial(lambda: None)
+
+    trial.run()
+
+    assert trial.runs == 1
 
 
 def test_waiting_is_not_being_stuck() -> None:
