@@ -71,6 +71,7 @@ class AlertDelivery:
             worker.beat()
             self._record_outcomes()
             self._hand_out()
+            worker.worked()  # the outbox answers: its next failure waits the shortest time again
             self._await_outcome(self._poll_s)
         self._stop_lanes()
         self._record_outcomes()
