@@ -22,6 +22,7 @@ from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.base.errors import EXIT_OK
 from vidsense_daemon.base.notify import ServiceNotifier
 from vidsense_daemon.base.worker import Worker
+from vidsense_daemon.capture.budget import FrameBudget
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends
@@ -57,6 +58,7 @@ class Daemon:
         self._log = structlog.get_logger()
         self._ending = threading.Event()
         self._fatal: tuple[int, str] | None = None
+        self._budget = FrameBudget(max_frames_per_s=settings.max_frames_per_s)
         self._states: dict[str, CameraState] = {}
         self._workers: list[Worker] = []
 
@@ -130,6 +132,7 @@ class Daemon:
             backends.stream_options(camera, picture_px=perception.picture_px),
             on_frame=perception.put,
             on_state=note_state,
+            budget=self._budget,
             clock=self._clock,
         )
         worker = self._worker(f"capture-{camera.name}", supervisor.run, beat_limit_s=camera.stall_limit_s * 4)
