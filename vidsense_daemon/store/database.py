@@ -76,6 +76,16 @@ class Database:
         with translated("reading", self.path), self._reader.connect() as connection:
             yield connection
 
+    def shrink(self, pages: int) -> None:
+        """Return up to ``pages`` free pages to the disk."""
+        with self._writing, translated("shrinking", self.path):
+            pooled = self._engine.raw_connection()
+            try:
+                # the pragma frees one page a step; of the driver's calls only executescript steps to the end
+                pooled.cursor().executescript(f"PRAGMA incremental_vacuum({pages})")
+            finally:
+                pooled.close()
+
     def close(self) -> None:
         """Close every connection; the last one folds the write-ahead log into the file."""
         self._anchor.close()
