@@ -3,8 +3,8 @@
     python benchmarks/footprint.py [--seconds 60] [--cameras 1] [CLIP]
 
 Plays CLIP (default: the demo's street footage) for ever over RTSP and lets `vidsense run` watch it. RSS is the kernel's
-(VmRSS, VmHWM), read from /proc every half second; processor time is the kernel's too. The parent is the daemon itself, a child is
-one camera.
+(VmRSS, VmHWM), read from /proc every half second; processor time is the kernel's too. One row is the daemon itself, the
+others are its cameras' processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from vidsense_daemon.cli.footage import played_once, street_footage
 
-_SETTLE_S = 10.0  # loading the encoder is not running
+_SETTLE_S = 10.0  # the first frames are slower than the others
 
 
 def status_mib(pid: int, key: str) -> float:
@@ -38,11 +38,9 @@ def cpu_s(pid: int) -> float:
 
 
 def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()] or [
-        int(stat.parent.name)
-        for stat in Path("/proc").glob("[0-9]*/stat")
-        if stat.read_text().rsplit(")", 1)[1].split()[1] == str(pid)
-    ]
+    """The processes that any thread of ``pid`` started."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for thread in threads for child in thread.read_text().split()]
 
 
 def main() -> None:
@@ -72,8 +70,9 @@ def main() -> None:
 
 
 def measure(pid: int, *, seconds: float) -> None:
+    while not (cameras := children(pid)):  # cameras start once the encoder is loaded
+        time.sleep(0.2)
     time.sleep(_SETTLE_S)
-    cameras = children(pid)
     start_mono_s, start_cpu_s = time.monotonic(), {each: cpu_s(each) for each in (pid, *cameras)}
     rss: dict[int, list[float]] = {each: [] for each in (pid, *cameras)}
     while time.monotonic() - start_mono_s < seconds:
