@@ -17,7 +17,7 @@ from vidsense_daemon.capture.views import Levels, WorkingPicture
 
 _PICTURES = 9
 _FIRST_AFTER = 5  # pictures until there is a background: a passer-by covers no place in three of five
-_FIRST_SPACING_S = 0.4
+_FIRST_SPACING_S = 0.2
 _WIDEST_SPACING_S = 20.0
 _SAME_LEVELS = 20
 _SAME_RATIO = 0.7  # of the pixels within 20 levels: the old scene is back

@@ -30,6 +30,7 @@ _CELL_CHANGED_PX = 3  # fewer are noise
 _THIN = 4  # light is measured on every 4th row and column: exact enough, and 16 times cheaper
 _LIGHT_ROUNDS = 4  # fit, leave out what fits worst, fit again: what moves must not count as light
 _LIGHT_KEPT_RATIO = 0.7
+_LARGEST_GAIN = 1.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class Light:
 
     gain: float
     offset: float
+
+    @property
+    def is_exposure(self) -> bool:
+        """Whether a camera's exposure makes such a step; lightning and infrared do more."""
+        return 1 / _LARGEST_GAIN <= self.gain <= _LARGEST_GAIN
 
     def applied(self, luma: NDArray[np.uint8]) -> NDArray[np.int16]:
         """The past picture in the present light."""
@@ -111,7 +117,7 @@ class ChangeGate:
         if _everywhere(np.abs(difference) > self._threshold_levels):
             light = _light_between(before, luma)
             difference = luma - light.applied(before)
-            if _everywhere(np.abs(difference) > self._threshold_levels):
+            if not light.is_exposure or _everywhere(np.abs(difference) > self._threshold_levels):
                 ratio = float(self._counting(np.abs(difference) > self._threshold_levels).mean())
                 return Change(ratio, moving=False, box=None, scene_changed=True, zones=())
         brighter = int(np.median(difference[::_THIN, ::_THIN]))

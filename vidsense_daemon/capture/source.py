@@ -100,7 +100,8 @@ class Source:
         options = _options(self._scheme, transport=transport, tls_ca_file=tls_ca_file, timeout_s=open_timeout_s)
         with self._translated("opening"):
             self._container: InputContainer = av.open(
-                str(file_path(url)) if self._scheme == "file" else quoted(url),
+                # file: in front, so that a strange name is a name and no protocol
+                f"file:{file_path(url)}" if self._scheme == "file" else quoted(url),
                 format="v4l2" if self._scheme == "v4l2" else None,
                 options=options,
                 timeout=(open_timeout_s, read_timeout_s),
@@ -201,7 +202,8 @@ class Source:
 
     def _decoded(self, frame: av.VideoFrame) -> DecodedFrame:
         self._check_size(frame.width, frame.height)
-        pts_s = float(frame.pts * frame.time_base) if frame.pts is not None and frame.time_base else None
+        time_base = frame.time_base or self._stream.time_base
+        pts_s = float(frame.pts * time_base) if frame.pts is not None and time_base else None
         return DecodedFrame(frame, pts_s, bool(frame.is_corrupt))
 
     def _count_damage(self) -> None:

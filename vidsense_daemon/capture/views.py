@@ -27,6 +27,7 @@ Square = tuple[int, int, int, int]  # left, top, right, bottom in px of the work
 
 LONGEST_SIDE_PX = 768  # a person at the far end of a drive is still some 30 px high
 _STILL_LONGEST_SIDE_PX = 1920
+_SMALLEST_PX = 16  # swscale cannot turn less into RGB
 _MARGIN = 0.65  # half the side of a crop, over the longer side of the box: room around what moved
 _MARGIN_PX = 4
 _JPEG_QUALITY_LAMBDA = 4 * 118  # FF_QP2LAMBDA: about quality 85, 250 kB at 1080p
@@ -182,15 +183,16 @@ def square_around(box: Box, width_px: int, height_px: int) -> Square:
 
 def _inside(start: float, end: float, size_px: int) -> tuple[int, int]:
     """Cut at the picture's edges, on even px because two of them share a chroma sample."""
-    first = max(0, min(int(start) // 2 * 2, size_px - 2))
-    last = min(size_px, max(-(-int(end) // 2) * 2, first + 2))
+    first = max(0, min(int(start) // 2 * 2, size_px - _SMALLEST_PX))
+    last = min(size_px, max(-(-int(end) // 2) * 2, first + _SMALLEST_PX))
     return first, last
 
 
 def fit(width_px: int, height_px: int, longest_side_px: int) -> tuple[int, int]:
-    """The size at which the longer side is at most ``longest_side_px``; both even and at least 2."""
+    """The size at which the longer side is at most ``longest_side_px``; both even and at least 16."""
     scale = min(1.0, longest_side_px / max(width_px, height_px))
-    return max(2, round(width_px * scale / 2) * 2), max(2, round(height_px * scale / 2) * 2)
+    width, height = (max(_SMALLEST_PX, round(side_px * scale / 2) * 2) for side_px in (width_px, height_px))
+    return width, height
 
 
 def turned(planes: Levels, quarter_turns: int) -> Levels:
