@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,19 @@ def test_the_arguments_are_used_as_they_are(tmp_path: Path) -> None:
     hook.deliver(owed(), record())
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["$(echo x); a b", "made"]
+
+
+def test_what_a_model_says_is_never_run(tmp_path: Path) -> None:
+    """A sign before the camera that reads like a command is text on standard input."""
+    found = record(described=True)
+    assert found.description is not None
+    trap = f"$(touch {tmp_path}/trap); `touch {tmp_path}/trap`; -rf\n--help"
+    found = replace(found, description=replace(found.description, summary=trap))
+
+    shell(f"cat > {tmp_path}/got").deliver(owed(), found)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["got"]
+    assert json.loads((tmp_path / "got").read_bytes())["summary"] == trap
 
 
 def test_the_programs_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

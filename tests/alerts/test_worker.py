@@ -129,6 +129,22 @@ def test_a_defect_in_a_hook_costs_neither_the_message_nor_the_other_hooks() -> N
         clock.run_until(lambda: outbox.statuses() == ["sent", "sent"])
 
 
+def test_a_hook_whose_bug_stays_is_stopped_alone() -> None:
+    """After three failures of that kind the hook is left in peace until the restart; cameras and other hooks go on."""
+    clock, outbox = MovedClock(), MemoryOutbox()
+    broken, sound = ScriptedHook("broken", [KeyError("oops")] * 100), ScriptedHook("sound")
+    outbox.add(record(), "broken", OPENED)
+
+    with delivering(delivery_of(outbox, broken, sound, clock=clock)):
+        clock.run_until(lambda: outbox.rows[1].attempts == 3)
+        for number in range(2, 5):
+            outbox.add(record(f"{number}-aaaaaa"), "sound", OPENED, at=clock.now())
+            clock.run_until(lambda: outbox.statuses()[-1] == "sent", step_s=600)
+
+    assert len(broken.called) == 3
+    assert outbox.statuses()[0] == "pending"
+
+
 def test_an_outbox_that_fails_for_a_moment_does_not_double_the_alert() -> None:
     """When the disk is full just after the hook took an alert, the alert is not sent again."""
     outbox, hook = MemoryOutbox(), ScriptedHook("phone")
