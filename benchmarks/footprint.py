@@ -10,6 +10,7 @@ others are its cameras' processes.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -37,10 +38,15 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def children(pid: int) -> list[int]:
-    """The processes that any thread of ``pid`` started."""
-    threads = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for thread in threads for child in thread.read_text().split()]
+def camera_processes(pid: int) -> list[int]:
+    """The capture children that any thread of ``pid`` started; other short-lived processes do not count."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in thread.read_text().split():
+            with contextlib.suppress(OSError):
+                if b"vidsense_daemon.capture" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(int(child))
+    return found
 
 
 def main() -> None:
@@ -70,7 +76,7 @@ def main() -> None:
 
 
 def measure(pid: int, *, seconds: float) -> None:
-    while not (cameras := children(pid)):  # cameras start once the encoder is loaded
+    while not (cameras := camera_processes(pid)):  # cameras start once the encoder is loaded
         time.sleep(0.2)
     time.sleep(_SETTLE_S)
     start_mono_s, start_cpu_s = time.monotonic(), {each: cpu_s(each) for each in (pid, *cameras)}
