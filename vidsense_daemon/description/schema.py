@@ -106,7 +106,7 @@ def read_answer(text: str, *, frame_count: int, asked: str) -> tuple[VideoAnswer
     ``asked`` is the question's own text: a small model may hand it back as its answer.
     """
     try:
-        found = json.loads(_json_part(text))
+        found = json.loads(json_part(text))
     except ValueError:
         return None, ["it is not one complete JSON object"]
     if not isinstance(found, Mapping):
@@ -140,7 +140,7 @@ def repeats_itself(text: str) -> bool:
     return max(_runs(text, 3).values(), default=0) >= _LOOP_REPEATS
 
 
-def _json_part(text: str) -> str:
+def json_part(text: str) -> str:
     """From the first brace to the last: models wrap JSON in fences and politeness."""
     start, end = text.find("{"), text.rfind("}")
     return text[start : end + 1] if 0 <= start < end else text

@@ -33,17 +33,19 @@ class PrivateLoop:
         """The request's result; blocks.
 
         Raises:
-            TimeoutError: it took longer than ``timeout_s`` as a whole.
+            TimeoutError: it took longer than ``timeout_s`` as a whole, or the one before it did.
             DescriberUnavailableError: `close` was called.
         """
-        with self._turn:
-            try:
-                with asyncio.Runner() as runner:
-                    return runner.run(self._bounded(request, timeout_s))
-            except asyncio.CancelledError:
-                raise DescriberUnavailableError("the description was interrupted: the daemon stops") from None
-            finally:
-                self._in_flight = None
+        if not self._turn.acquire(timeout=timeout_s):
+            raise TimeoutError
+        try:
+            with asyncio.Runner() as runner:
+                return runner.run(self._bounded(request, timeout_s))
+        except asyncio.CancelledError:
+            raise DescriberUnavailableError("the description was interrupted: the daemon stops") from None
+        finally:
+            self._in_flight = None
+            self._turn.release()
 
     def close(self) -> None:
         """Cancel the request in flight; later ones are cancelled before they start. From any thread."""
