@@ -1,13 +1,15 @@
-"""How much a picture shows what a trigger asks for: against the camera's own background, and against rivals. Pure.
+"""How much a window shows what a trigger asks for: against the camera's own background, and against rivals. Pure.
 
-    D_k = (z − b) · t_k / σ_k          z: the crop, b: the same box of the camera's background picture, t_k: a text
+    d   = mean (z − b)                 z: a frame's crop, b: the same box of the camera's background picture
+    D_k = d · t_k / σ_k                t_k: a text
     s   = max D_own − mean D_nothing   own: the prompt and its class's synonyms; nothing: empty phrases and contrasts
-    m   = max D_own − max D_rival      it must look more like its own class than like any other
+    m   = max D_own − max D_rival      it must look clearly more like its own class than like any other
 
 Subtracting the background takes out what always hangs on the wall; dividing by σ_k, the spread of ordinary pictures
-along a text, makes texts comparable: "a person" varies more than "a bicycle" does. Right after a start or a scene
-change there is no background yet (b = 0): then s also counts what always stands there, and must clear a higher bar.
-docs/decisions/0005 has the reasons, docs/perception.md the measured figures.
+along a text, makes texts comparable: "a person" varies more than "a bicycle" does. The mean over the window takes out
+what a single crop only happens to look like: it removed every false event of the measured cameras and cost a third of a
+second. Right after a start or a scene change there is no background yet (b = 0): then s also counts what always stands
+there, and must clear a higher bar. docs/decisions/0005 has the reasons, docs/perception.md the figures.
 
 D = dimension of the embedding space, N = texts.
 """
@@ -16,12 +18,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.windows import EmbeddedFrame, Embedding
+from vidsense_daemon.domain.windows import EmbeddedFrame, Embedding, Window
+from vidsense_daemon.perception.windows import input_of
 
+_LEAST_RIVAL_MARGIN = 0.25  # a third of the false events were won by less, and hardly a true one
+_PRESENT = timedelta(seconds=2)  # what is older says little of now: a calm camera's window may span minutes
 _FILLS_PICTURE_RATIO = 0.5  # of the picture's area: from here on the crop shows hardly less than the whole
 
 
@@ -43,34 +49,49 @@ class Score:
 
     @property
     def wins(self) -> bool:
-        """Whether it looks more like its own class than like any other."""
-        return self.rival_margin > 0
+        """Whether it looks clearly more like its own class than like any other."""
+        return self.rival_margin > _LEAST_RIVAL_MARGIN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """One view of a frame beside the same view of the camera's background."""
+    """What is new before the camera, as a direction in the encoder's space."""
 
-    seen: Embedding  # z (D,)
-    background: Embedding | None  # b (D,); none until the camera has a background picture
+    change: Embedding  # d (D,); not of unit length
+    cold: bool  # there is no background picture yet: the change is from nothing
 
 
-def look_at(frame: EmbeddedFrame, context: NDArray[np.float32]) -> Look:
-    """The view that is scored: the crop, or the whole picture when the crop shows hardly less or there is none.
+def look_at(window: Window) -> Look | None:
+    """What the window's present frames show; none when its newest frame shows another scene than the one before.
 
-    ``context`` (D,) is what the temporal transformer added to the frame's embedding: nothing while it is untrained.
+    Moving frames are judged with moving ones and calm with calm: they look at different boxes.
     """
-    if frame.crop is None or _fills_picture(frame):
-        return Look(seen=frame.whole + context, background=frame.whole_background)
-    return Look(seen=frame.crop + context, background=frame.crop_background)
+    newest = window.frames[-1]
+    if newest.scene_changed:
+        return None
+    changes, cold = [], _view(newest)[1] is None
+    for frame, contextualised in zip(window.frames, window.contextualised, strict=True):
+        seen, background = _view(frame)
+        alike = frame.moving == newest.moving and (background is None) == cold and not frame.scene_changed
+        if alike and newest.captured_at - frame.captured_at <= _PRESENT:
+            # what the temporal transformer added to the frame counts for each of its views; untrained, it is nothing
+            seen = seen + (contextualised - input_of(frame))  # (D,)
+            changes.append(seen if background is None else seen - background)
+    return Look(change=np.mean(changes, axis=0), cold=cold)
 
 
 def score(look: Look, texts: TriggerTexts) -> Score:
     """The s and m of the module's head."""
-    change = look.seen if look.background is None else look.seen - look.background  # (D,)
-    own = float((texts.own @ change).max())
-    rival = float((texts.rivals @ change).max()) if len(texts.rivals) else -math.inf
-    return Score(presence=own - float((texts.nothing @ change).mean()), rival_margin=own - rival)
+    own = float((texts.own @ look.change).max())
+    rival = float((texts.rivals @ look.change).max()) if len(texts.rivals) else -math.inf
+    return Score(presence=own - float((texts.nothing @ look.change).mean()), rival_margin=own - rival)
+
+
+def _view(frame: EmbeddedFrame) -> tuple[Embedding, Embedding | None]:
+    """The crop and its background; the whole picture's when the crop shows hardly less, or there is none."""
+    if frame.crop is None or _fills_picture(frame):
+        return frame.whole, frame.whole_background
+    return frame.crop, frame.crop_background
 
 
 def _fills_picture(frame: EmbeddedFrame) -> bool:

@@ -21,7 +21,7 @@ from enum import StrEnum
 
 from vidsense_daemon.domain.events import Severity
 
-DEFAULT_THRESHOLD = 1.0
+DEFAULT_THRESHOLD = 1.5
 DEFAULT_COLD_THRESHOLD = 3.0  # above every calm crop of the measured cameras
 
 

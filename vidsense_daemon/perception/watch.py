@@ -18,7 +18,6 @@ from vidsense_daemon.perception.calibration import CalmScores
 from vidsense_daemon.perception.scoring import Look, TriggerTexts, look_at, score
 from vidsense_daemon.perception.stills import StillChoice
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
-from vidsense_daemon.perception.windows import input_of
 
 _EXTENDED_EVERY = timedelta(seconds=1)  # a commit for every frame would wear the disk and tell nobody more
 _CALM_AFTER = timedelta(seconds=3)  # who has just stopped moving may still stand there
@@ -73,7 +72,7 @@ class CameraWatch:
         frame = window.frames[-1]
         if frame.moving:
             self._moved_at = frame.captured_at
-        look = None if frame.scene_changed else look_at(frame, window.contextualised[-1] - input_of(frame))
+        look = look_at(window)
         for watched in self._watched:
             if look is not None:
                 self._judge(watched, look, window)
@@ -95,15 +94,14 @@ class CameraWatch:
 
     def _judge(self, watched: _Watched, look: Look, window: Window) -> None:
         frame, seen = window.frames[-1], score(look, watched.texts)
-        cold = look.background is None
-        threshold = watched.rule.cold_threshold if cold else watched.calm.threshold
+        threshold = watched.rule.cold_threshold if look.cold else watched.calm.threshold
         evidence = Evidence(
             at=frame.captured_at,
             presence=seen.presence,
             holds=seen.wins and seen.presence > threshold and _in_zones(watched.rule, frame),
             moving=frame.moving,
         )
-        if self._is_calm(frame) and not cold and not watched.state.active:
+        if self._is_calm(frame) and not look.cold and not watched.state.active:
             watched.calm.learn(seen.presence)
         self._follow(watched, evidence, window)
 
