@@ -34,14 +34,17 @@ _SPREAD_IN_TEMPERATURES = 2.5
 class ClipEncoder:
     """The `Encoder` port over a dual encoder of transformers; construct it in the thread that uses it."""
 
-    def __init__(self, model: str, *, threads: int) -> None:
-        """Load the weights; some seconds. ``model`` is a folder, or a hub's name whose files are in the local cache.
+    def __init__(self, model: str, *, threads: int, models_dir: Path | None = None) -> None:
+        """Load the weights; some seconds.
+
+        ``model`` is a folder, or a hub's name whose files are in ``models_dir`` (`vidsense models pull` puts them
+        there) or in the hub's own cache.
 
         Raises:
             ConfigError: the weights are missing, damaged, or none of a dual encoder; the message says what to do.
         """
         torch.set_num_threads(threads)
-        folder = model_folder(model)
+        folder = model_folder(model, models_dir=models_dir)
         if folder is None:
             raise ConfigError(
                 f"the weights of {model} are not on this machine: run `vidsense models pull {model}`, "
@@ -133,9 +136,9 @@ class ClipEncoder:
         return picture.shape[-1]
 
 
-def available(model: str) -> bool:
+def available(model: str, *, models_dir: Path | None = None) -> bool:
     """Whether the files of ``model`` are on this machine; opens no connection and reads no weights."""
-    return model_folder(model) is not None
+    return model_folder(model, models_dir=models_dir) is not None
 
 
 def _load(model: str, folder: Path) -> tuple[Any, Any]:

@@ -1,7 +1,7 @@
 """The files of a model as the hub lays them out: where they are on this machine, and what they say of themselves.
 
-A model is named by a folder or by its name on the hub; a name is looked up in the hub's local cache alone. Nothing here
-opens a connection or reads weights into memory. `clip.py` is the reader.
+A model is named by a folder or by its name on the hub; a name is looked up in the daemon's own folder of models and in
+the hub's local cache. Nothing here opens a connection or reads weights into memory. `clip.py` is the reader.
 """
 
 from __future__ import annotations
@@ -38,15 +38,25 @@ class PixelScale:
         return torch.addcmul(self.offset, pixels.float().contiguous(), self.factor)
 
 
-def model_folder(model: str) -> Path | None:
+def model_folder(model: str, *, models_dir: Path | None) -> Path | None:
     """Where the files of ``model`` lie, all that are needed; none when they are not on this machine."""
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        cached = _cached_config(model)
-        if cached is None:
-            return None
-        folder = cached.parent
-    return folder if _is_complete(folder) else None
+    places = [Path(model).expanduser()]
+    if models_dir is not None:
+        places.append(models_dir / folder_name(model))
+    if (cached := _cached_config(model)) is not None:
+        places.append(cached.parent)
+    return next((folder for folder in places if is_complete(folder)), None)
+
+
+def folder_name(model: str) -> str:
+    """The name of the folder that holds a model of the hub: its own, without the slash."""
+    return model.replace("/", "--")
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether the folder has a model's description, its preprocessing and weights in safetensors."""
+    preprocessing = (folder / _PREPROCESSING).is_file() or (folder / _PROCESSING).is_file()
+    return (folder / "config.json").is_file() and preprocessing and bool(_weight_files(folder))
 
 
 def weights_digest(folder: Path) -> str:
@@ -79,11 +89,6 @@ def _cached_config(model: str) -> Path | None:
     except HFValidationError:  # a path that does not exist, for one: no name that a hub could know
         return None
     return Path(found) if isinstance(found, str) else None
-
-
-def _is_complete(folder: Path) -> bool:
-    preprocessing = (folder / _PREPROCESSING).is_file() or (folder / _PROCESSING).is_file()
-    return (folder / "config.json").is_file() and preprocessing and bool(_weight_files(folder))
 
 
 def _weight_files(folder: Path) -> list[Path]:
