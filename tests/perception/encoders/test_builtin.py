@@ -12,7 +12,7 @@ from tests.perception.encoders.pictures import pattern, plain
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.perception.encoders.bridge import load_bridge
-from vidsense_daemon.perception.encoders.builtin import SHIPPED_BRIDGE, BuiltinEncoder, unsupported_prompt
+from vidsense_daemon.perception.encoders.builtin import SHIPPED_BRIDGE, BuiltinEncoder
 
 
 def test_pictures_and_texts_become_unit_vectors_of_one_space(builtin_encoder: BuiltinEncoder) -> None:
@@ -105,44 +105,3 @@ def test_a_damaged_bridge_is_refused_with_the_next_step(tmp_path: Path, damage: 
 
     with pytest.raises(ConfigError, match="vidsense train bridge"):
         load_bridge(path)
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        "two men fighting",
-        "a person with a knife",
-        "somebody stealing a parcel",
-        "an elderly person falling down the stairs",
-        "a hand taking a bottle",
-        "a burglar breaking in",
-        "suspicious behaviour",
-    ],
-)
-def test_a_prompt_that_it_cannot_see_is_refused_with_a_reason(prompt: str) -> None:
-    """A trigger that only looks as if it watched is worse than none."""
-    reason = unsupported_prompt(prompt)
-
-    assert reason is not None
-    assert prompt in reason
-    assert "encoder.backend: clip" in reason
-
-
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        "a person standing at the front door",
-        "a person walking",
-        "a car on the road, seen from above",
-        "a person riding a bicycle",
-        "a dog in the garden",
-        "a delivery van in the driveway",
-        "a white van",
-        "a waterfall",
-        "an empty doorstep",
-        "a person sitting on a bench in autumn",
-        "a cat beside the kitchen window",
-    ],
-)
-def test_a_prompt_about_what_is_there_is_welcome(prompt: str) -> None:
-    assert unsupported_prompt(prompt) is None

@@ -9,7 +9,6 @@ see what somebody is doing to somebody. weights/MODEL_CARD.md has its figures, `
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,25 +18,16 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.perception.encoders.bridge import DIMENSION, load_bridge
+from vidsense_daemon.perception.encoders.limits import unsupported_prompt
 from vidsense_daemon.perception.encoders.lite0 import PICTURE_PX, load_lite0, to_input
 from vidsense_daemon.perception.encoders.minilm import MiniLM
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
 
+__all__ = ["SHIPPED_BRIDGE", "BuiltinEncoder", "unsupported_prompt"]
+
 SHIPPED_BRIDGE = Path(__file__).parent / "weights" / "bridge.safetensors"
 
 _PICTURES_AT_ONCE = 1  # a larger batch falls out of the processor's cache: slower for each picture, measured
-
-_VIOLENCE = re.compile(
-    r"\b(fight\w*|brawl\w*|punch\w*|kick\w*|hit(?:s|ting)?|beat(?:s|ing)|attack\w*|assault\w*|violen\w+|stab\w*|shoot\w*"
-    r"|robb\w*|mugg(?:er|ers|ing)|weapon\w*|guns?|kni(?:fe|ves)|threaten\w*|vandal\w*)\b",
-    re.IGNORECASE,
-)
-_DEED = re.compile(
-    r"\b(fall(?:s|ing|en)?|fell|collaps\w+|faint\w*|tripp?(?:s|ing|ed)?|steal\w*|stole\w*|theft\w*|thie(?:f|ves)\w*|burgl\w*"
-    r"|break(?:s|ing)? in\w*|tak(?:es|ing)|grab\w*|pick(?:s|ing)? up|put(?:s|ting)? down|drop(?:s|ping|ped)"
-    r"|throw(?:s|ing|n)?|wav(?:es|ing)|push(?:es|ing)?|climb\w*|sneak\w*|loiter\w*|suspicious\w*)\b",
-    re.IGNORECASE,
-)
 
 
 class BuiltinEncoder:
@@ -87,23 +77,3 @@ class BuiltinEncoder:
         """(N,): √(tᵀ C t), with the covariance C of the bridge's training views."""
         covariance = self._bridge.covariance.numpy()
         return np.asarray(np.sqrt(np.einsum("nd,de,ne->n", texts, covariance, texts)), np.float32)
-
-
-def unsupported_prompt(prompt: str) -> str | None:
-    """Why this encoder cannot see what ``prompt`` asks for; none when it may.
-
-    It sees what stands there, frame by frame. On footage of fights it was right 59 times of 100, where guessing gives
-    50; falls and deeds of the hand were no better: such a trigger would only look as if it watched.
-    """
-    if found := _VIOLENCE.search(prompt):
-        return _refusal(prompt, found.group(), "violence and weapons")
-    if found := _DEED.search(prompt):
-        return _refusal(prompt, found.group(), "what somebody is doing")
-    return None
-
-
-def _refusal(prompt: str, word: str, kind: str) -> str:
-    return (
-        f'the builtin encoder cannot recognise {kind} ("{word}" in "{prompt}"): ask for what is there, such as '
-        '"a person" or "a car", or use encoder.backend: clip'
-    )
