@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import structlog
 from vidsense_daemon.alerts.hooks.command import Command
 from vidsense_daemon.alerts.hooks.webhook import Webhook
 from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.daemon.storage import Storage, backup_dir
 from vidsense_daemon.description.describers.auto import AutoDescriber
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.model import ModelDescriber
@@ -27,7 +28,18 @@ from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsuppor
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.triggers import TriggerRule
 from vidsense_daemon.settings.resolved import ResolvedCamera
-from vidsense_daemon.settings.schema import CommandHook, DescriberBlock, EncoderBlock, Settings, WebhookHook
+from vidsense_daemon.settings.schema import (
+    BackupBlock,
+    CommandHook,
+    DescriberBlock,
+    EncoderBlock,
+    RetentionBlock,
+    Settings,
+    WebhookHook,
+)
+from vidsense_daemon.store.retention import Retention, Rule
+
+_GB = 1_000_000_000
 
 
 def choose_encoder(settings: EncoderBlock) -> str:
@@ -131,6 +143,29 @@ def trigger_rules(camera: ResolvedCamera, *, encoder_backend: str) -> list[Trigg
         for name, trigger in camera.triggers.items()
         if name not in refused
     ]
+
+
+def build_retention(settings: RetentionBlock, storage: Storage) -> Retention:
+    """What keeps the state folder within the operator's bounds."""
+    everything = Rule(keep=timedelta(days=settings.keep_days))
+    special = (
+        Rule(keep=timedelta(days=rule.keep_days), camera=rule.camera, severity=rule.severity, trigger=rule.trigger)
+        for rule in settings.rules
+    )
+    return Retention(
+        database=storage.database,
+        media=storage.media,
+        rules=(everything, *special),
+        keep_windows=timedelta(days=settings.keep_windows_days),
+        max_media_bytes=None if settings.max_media_gb is None else round(settings.max_media_gb * _GB),
+        min_free_bytes=round(settings.min_free_gb * _GB),
+        reserve=storage.reserve,
+    )
+
+
+def backup_folder(settings: BackupBlock, state_dir: Path) -> Path:
+    """Where the copies of the database lie."""
+    return Path(settings.folder) if settings.folder else backup_dir(state_dir)
 
 
 def stream_options(camera: ResolvedCamera, *, picture_px: int, **overrides: Any) -> StreamOptions:

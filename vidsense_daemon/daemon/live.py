@@ -112,10 +112,19 @@ class Daemon:
             describing = self._worker("description", description.run, beat_limit_s=self._description_limit_s())
             delivering = self._worker("delivery", hooks.run)
             self._start(*captures, describing, delivering)
-            with Schedule(storage):
+            with self._schedule(storage):
                 self._watch_over(storage)
         self._notifier.stopping()
         self._stop(description)
+
+    def _schedule(self, storage: Storage) -> Schedule:
+        return Schedule(
+            storage,
+            retention=backends.build_retention(self._settings.retention, storage),
+            backup_folder=backends.backup_folder(self._settings.backup, self._state_dir),
+            backups_kept=self._settings.backup.keep,
+            clock=self._clock,
+        )
 
     def _capture(self, camera: ResolvedCamera, perception: LivePerception) -> Worker:
         def note_state(state: CameraState) -> None:

@@ -5,6 +5,8 @@ A job runs in the scheduler's own thread, one at a time; one that fails is logge
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -13,25 +15,46 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.daemon.storage import Storage
+from vidsense_daemon.store.backup import back_up_daily
+from vidsense_daemon.store.retention import Retention
 from vidsense_daemon.store.upgrade import status
 
+_RETENTION_EVERY_MIN = 10
 _QUIET_HOUR = 4  # local time: fewest events, and most people asleep
 
 
 class Schedule:
-    """The daemon's nightly work; runs between entering and leaving."""
+    """The daemon's regular work; runs between entering and leaving.
 
-    def __init__(self, storage: Storage) -> None:
+    ``backups_kept`` of 0 makes no backups.
+    """
+
+    def __init__(
+        self, storage: Storage, *, retention: Retention, backup_folder: Path, backups_kept: int, clock: Clock
+    ) -> None:
         self._storage = storage
+        self._retention = retention
+        self._backup_folder = backup_folder
+        self._backups_kept = backups_kept
+        self._clock = clock
         self._log = structlog.get_logger()
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(1)},
             # a server that slept through the hour does the work when it wakes, and once
             job_defaults={"coalesce": True, "misfire_grace_time": 6 * 3600, "max_instances": 1},
         )
+        every = {"minutes": _RETENTION_EVERY_MIN, "next_run_time": datetime.now(UTC)}  # what a kill left goes at once
+        self._scheduler.add_job(self.keep_within_bounds, "interval", id="retention", **every)
         self._scheduler.add_job(self.check_database, "cron", hour=_QUIET_HOUR, jitter=600, id="check_database")
+        if backups_kept:
+            self._scheduler.add_job(self.back_up, "cron", hour=_QUIET_HOUR, minute=30, jitter=600, id="backup")
         self._scheduler.add_listener(self._report_failure, EVENT_JOB_ERROR)
+
+    def keep_within_bounds(self) -> None:
+        """Delete what is too old or too much; the retention itself says what."""
+        self._retention.run(self._clock.now())
 
     def check_database(self) -> None:
         """Read the whole file once a day: a damaged page is found before the row on it is wanted."""
@@ -40,6 +63,12 @@ class Schedule:
             self._log.info("database_checked", size_bytes=found.size_bytes)
         else:
             self._log.error("database_damaged", path=str(found.path), found=found.integrity)
+
+    def back_up(self) -> None:
+        """One more copy of the database; a damaged database makes none, so that the good ones stay."""
+        url, now = self._storage.database.url, self._clock.now()
+        backup = back_up_daily(url, self._backup_folder, now, keep=self._backups_kept)
+        self._log.info("database_backed_up", path=str(backup.path), events=backup.events, size_bytes=backup.size_bytes)
 
     def __enter__(self) -> Self:
         self._scheduler.start()

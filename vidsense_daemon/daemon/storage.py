@@ -19,6 +19,9 @@ from vidsense_daemon.store.deliveries import DeliveryStore
 from vidsense_daemon.store.descriptions import DescriptionStore
 from vidsense_daemon.store.events import EventStore
 from vidsense_daemon.store.media import MediaFolder
+from vidsense_daemon.store.search import EventSearch
+from vidsense_daemon.store.space import SpaceReserve
+from vidsense_daemon.store.window_index import WindowIndex
 from vidsense_daemon.store.windows import WindowStore
 
 
@@ -29,6 +32,10 @@ def database_url(state_dir: Path) -> str:
 
 def media_dir(state_dir: Path) -> Path:
     return state_dir / "media"
+
+
+def backup_dir(state_dir: Path) -> Path:
+    return state_dir / "backups"
 
 
 def cache_dir(state_dir: Path) -> Path:
@@ -53,11 +60,13 @@ class Storage:
         clock = clock or SystemClock()
         self.state_dir = state_dir
         self._hooks_for = hooks_for
+        self.reserve = SpaceReserve(state_dir / "vidsense.reserve") if may_upgrade else None
         self.database: Database = open_database(
             database_url(state_dir),
             media_dir=media_dir(state_dir),
             may_upgrade=may_upgrade,
             after_unclean_exit=after_unclean_exit,
+            reserve=self.reserve,
         )
         self.media = MediaFolder(media_dir(state_dir))
         self.windows = WindowStore(self.database)
@@ -70,6 +79,11 @@ class Storage:
     def descriptions(self, *, among: Collection[str] | None = None) -> DescriptionStore:
         """The queue of owed descriptions; ``among`` limits it to those events, and to a collection that may grow."""
         return DescriptionStore(database=self.database, media=self.media, hooks_for=self._hooks_for, among=among)
+
+    def search(self, *, encoder: str) -> EventSearch:
+        """Search by words, and by meaning in the space of the encoder of that name."""
+        index = WindowIndex(cache_dir(self.state_dir) / "search", database=self.database, encoder=encoder)
+        return EventSearch(self.database, self.media, index=index)
 
     def close(self) -> None:
         self.events.flush()

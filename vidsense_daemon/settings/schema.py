@@ -275,6 +275,43 @@ def _named(hooks: Any) -> Any:
     ]
 
 
+class RetentionRule(Block):
+    """How long some events are kept. Of the rules that fit an event, the one that names most counts."""
+
+    keep_days: Number = Field(gt=0, le=36_500)
+    """Days that such an event is kept after its end."""
+    camera: Name | None = None
+    """Only events of this camera."""
+    trigger: Name | None = None
+    """Only events of this trigger."""
+    severity: Severity | None = None
+    """Only events of this severity."""
+
+
+class RetentionBlock(Block):
+    """What is deleted, and when. Pinned events never are."""
+
+    keep_days: Number = Field(default=30, gt=0, le=36_500)
+    """Days that an event is kept after its end, with its stills and words."""
+    rules: tuple[RetentionRule, ...] = Field(default=(), max_length=100)
+    """Longer or shorter for some events."""
+    keep_windows_days: Number = Field(default=14, gt=0, le=3650)
+    """Days that the embeddings of what the cameras saw are kept; search and novelty live on them."""
+    max_media_gb: Number | None = Field(default=None, gt=0)
+    """All stills together take no more than this; the least severe go first, of those the oldest."""
+    min_free_gb: Number = Field(default=1, ge=0)
+    """With less room on the disk than this, events go before their time, the least severe and oldest first."""
+
+
+class BackupBlock(Block):
+    """The nightly copy of the database."""
+
+    keep: WholeNumber = Field(default=7, ge=0, le=1000)
+    """Copies that are kept; 0 makes none."""
+    folder: FilePath | None = None
+    """Where they lie; without one, `backups` in the state folder. Another disk is better."""
+
+
 class LogBlock(Block):
     """What the daemon writes about itself, to standard error."""
 
@@ -307,6 +344,10 @@ class Settings(Stream, BaseSettings):
     """What writes an event down in words."""
     hooks: Annotated[tuple[Hook, ...], BeforeValidator(_named)] = ()
     """Who is told about events."""
+    retention: RetentionBlock = RetentionBlock()
+    """What is deleted, and when."""
+    backup: BackupBlock = BackupBlock()
+    """The nightly copy of the database."""
     log: LogBlock = LogBlock()
     """What the daemon writes about itself."""
 
