@@ -1,0 +1,138 @@
+"""Pages of events, narrowed to what somebody wants to see.
+
+Camera, trigger, source and time are the archive's to narrow; severity, label and marks are looked at here, page by
+page, and at most `_MOST_LOOKED_AT` events a request: a rare label in a million events must not hold a thread. The
+cursor then says how far the look went, and the next page goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from vidsense_daemon.base.clock import to_ms
+from vidsense_daemon.domain.events import EventRecord, Severity, Source
+from vidsense_daemon.review.ports import Archive, Marks, Reviews
+
+_MOST_LOOKED_AT = 1000
+_BATCH = 250
+CURSOR_PATTERN = r"^\d{1,15}:[A-Za-z0-9_-]{1,64}$"
+_NO_MARKS = Marks()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a list is narrowed to; none means all."""
+
+    camera: str | None = None
+    trigger: str | None = None
+    label: str | None = None
+    severity: Severity | None = None
+    source: Source | None = None
+    reviewed: bool | None = None
+    pinned: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def is_plain(self) -> bool:
+        """The archive narrows all of it by itself."""
+        return self.label is None and self.severity is None and self.reviewed is None and self.pinned is None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An event with what people have done with it."""
+
+    record: EventRecord
+    marks: Marks
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events, newest first."""
+
+    items: tuple[Listed, ...]
+    next_cursor: str | None  # where the next page begins; none at the end
+
+
+class Listing:
+    """Reads pages; thread-safe."""
+
+    def __init__(self, *, archive: Archive, reviews: Reviews | None) -> None:
+        self._archive = archive
+        self._reviews = reviews
+
+    def page(self, wanted: Wanted, *, limit: int, cursor: str | None = None) -> Page:
+        """At most ``limit`` events after ``cursor``; fewer, with a cursor, when the look was cut short."""
+        items: list[Listed] = []
+        last, batch = cursor, limit + 1 if wanted.is_plain() else _BATCH
+        for looked_at, listed in enumerate(self._all(wanted, batch=batch, cursor=cursor)):
+            if len(items) == limit or looked_at == _MOST_LOOKED_AT:
+                return Page(tuple(items), last)
+            last = cursor_of(listed.record)
+            if _fits_marks(wanted, listed):
+                items.append(listed)
+        return Page(tuple(items), None)
+
+    def of(self, records: list[EventRecord]) -> list[Listed]:
+        """These with their marks."""
+        marks = self._marks([record.event.id for record in records])
+        return [Listed(record, marks.get(record.event.id, _NO_MARKS)) for record in records]
+
+    def fits(self, wanted: Wanted, listed: Listed) -> bool:
+        """Whether a list that is narrowed like this shows the event."""
+        event = listed.record.event
+        return (
+            wanted.camera in (None, event.camera)
+            and wanted.trigger in (None, event.trigger)
+            and wanted.source in (None, event.source)
+            and (wanted.since is None or wanted.since <= event.started_at)
+            and (wanted.until is None or event.started_at < wanted.until)
+            and _fits_marks(wanted, listed)
+        )
+
+    def _all(self, wanted: Wanted, *, batch: int, cursor: str | None) -> Iterator[Listed]:
+        while True:
+            records = self._archive.find(
+                camera=wanted.camera,
+                trigger=wanted.trigger,
+                source=wanted.source,
+                since=wanted.since,
+                until=wanted.until,
+                limit=batch,
+                cursor=cursor,
+            )
+            yield from self.of(records)
+            if len(records) < batch:
+                return
+            cursor = cursor_of(records[-1])
+
+    def _marks(self, event_ids: list[str]) -> Mapping[str, Marks]:
+        return self._reviews.marks(event_ids) if self._reviews and event_ids else {}
+
+
+def cursor_of(record: EventRecord) -> str:
+    """Where `Archive.find` goes on after this record."""
+    return f"{to_ms(record.event.started_at)}:{record.event.id}"
+
+
+def labels_of(record: EventRecord) -> tuple[str, ...]:
+    """What the describer says is there and happens, each once; empty until an event is described."""
+    details = record.description.details if record.description else {}
+    found: dict[str, None] = {}
+    for key in ("objects", "actions"):
+        values = details.get(key)
+        # the details are a model's answer: nothing is certain about their form
+        found |= {str(value): None for value in values if value} if isinstance(values, list | tuple) else {}
+    return tuple(found)
+
+
+def _fits_marks(wanted: Wanted, listed: Listed) -> bool:
+    severity, marks = listed.record.event.severity, listed.marks
+    return (
+        (wanted.severity is None or severity is wanted.severity)
+        and (wanted.reviewed is None or marks.reviewed is wanted.reviewed)
+        and (wanted.pinned is None or marks.pinned is wanted.pinned)
+        and (wanted.label is None or wanted.label.lower() in " ".join(labels_of(listed.record)).lower())
+    )

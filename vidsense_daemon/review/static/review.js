@@ -1,0 +1,156 @@
+// The review page: more cards while scrolling, new ones as they happen, and the keyboard.
+import { ask, pageKey, say, trying } from "./common.js";
+
+const cards = document.querySelector("#cards");
+const all = () => [...cards.querySelectorAll(".card")];
+let current = null;
+
+// --- days between the cards
+
+function markDays() {
+  cards.querySelectorAll(".day").forEach((day) => day.remove());
+  let day = "";
+  for (const card of all()) {
+    if (card.dataset.day !== day) {
+      day = card.dataset.day;
+      const heading = document.createElement("h2");
+      heading.className = "day";
+      heading.textContent = day;
+      card.before(heading);
+    }
+  }
+}
+
+// --- more while scrolling
+
+async function fetchCards(address) {
+  const response = await fetch(address, { headers: { accept: "text/html" } });
+  if (!response.ok) throw new Error("the daemon does not answer: reload the page");
+  const holder = document.createElement("template");
+  holder.innerHTML = await response.text(); // our own template's, escaped there
+  return holder.content;
+}
+
+const watching = new IntersectionObserver((seen) => {
+  for (const { isIntersecting, target } of seen) if (isIntersecting) loadMore(target);
+}, { rootMargin: "1200px" });
+
+async function loadMore(link) {
+  watching.unobserve(link);
+  await trying(async () => {
+    const more = await fetchCards(link.dataset.cards);
+    // cards that came live meanwhile are there already
+    for (const card of more.querySelectorAll(".card")) if (document.getElementById(card.id)) card.remove();
+    link.replaceWith(more);
+    markDays();
+    watchMore();
+  });
+}
+
+function watchMore() {
+  const link = cards.querySelector(".more");
+  if (link) watching.observe(link);
+}
+
+// --- live
+
+function listen() {
+  const stream = new EventSource("/api/events/stream");
+  for (const kind of ["opened", "closed", "described"]) {
+    stream.addEventListener(kind, (message) => trying(() => refresh(JSON.parse(message.data).id)));
+  }
+  addEventListener("pagehide", () => stream.close());
+}
+
+async function refresh(id) {
+  const query = cards.dataset.query;
+  const found = await fetchCards(`/cards?${query}${query ? "&" : ""}only=${encodeURIComponent(id)}`);
+  const card = found.querySelector(".card");
+  const old = document.getElementById(`e-${id}`);
+  if (old && card) old.replaceWith(card);
+  else if (card) {
+    const started = Number.parseInt(id, 10);
+    const older = all().find((one) => Number.parseInt(one.dataset.id, 10) < started);
+    if (older) older.before(card);
+    else if (!cards.querySelector(".more")) cards.append(card);
+    document.querySelector("#empty")?.remove();
+  }
+  if (old === current) current = card;
+  markDays();
+}
+
+// --- keyboard
+
+function goTo(card) {
+  if (!card) return;
+  current?.classList.remove("current");
+  current = card;
+  card.classList.add("current");
+  card.querySelector(".open").focus({ preventScroll: true });
+  card.scrollIntoView({ block: "nearest" });
+}
+
+function step(by) {
+  const list = all();
+  const at = list.indexOf(current);
+  goTo(list[at < 0 ? 0 : Math.min(Math.max(at + by, 0), list.length - 1)]);
+}
+
+async function judge(verdict) {
+  const card = current;
+  await trying(async () => {
+    await ask("POST", `/api/events/${card.dataset.id}/feedback`, { verdict });
+    card.querySelector(".verdict").textContent = verdict === "good" ? "👍" : "👎";
+    say(`Marked ${verdict}`);
+    step(1);
+  });
+}
+
+async function review() {
+  const card = current;
+  await trying(async () => {
+    const reviewed = !card.classList.contains("reviewed");
+    await ask("PATCH", `/api/events/${card.dataset.id}`, { reviewed });
+    card.classList.toggle("reviewed", reviewed);
+    step(1);
+  });
+}
+
+async function pin() {
+  const card = current;
+  await trying(async () => {
+    await ask("PATCH", `/api/events/${card.dataset.id}`, { pinned: true });
+    say("Pinned");
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  const key = pageKey(event);
+  if (key === "Escape") document.activeElement.blur();
+  else if (event.key === "Escape") event.target.blur();
+  if (key === "/") document.querySelector(".search")?.focus();
+  else if (key === "j") step(1);
+  else if (key === "k") step(-1);
+  else if (!current) return;
+  else if (key === "g") judge("good");
+  else if (key === "b") judge("bad");
+  else if (key === "r") review();
+  else if (key === "p") pin();
+  else return;
+  event.preventDefault();
+});
+
+cards.addEventListener("focusin", (event) => {
+  const card = event.target.closest(".card");
+  if (card && card !== current) goTo(card);
+});
+for (const field of document.querySelectorAll("#filters select, #filters input[type=date]")) {
+  field.addEventListener("change", () => field.form.requestSubmit());
+}
+// empty fields would only make the address long
+document.querySelector("#filters").addEventListener("formdata", (event) => {
+  for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
+});
+markDays();
+watchMore();
+if (cards.dataset.live) listen();
