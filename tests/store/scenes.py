@@ -66,9 +66,10 @@ def open_rooms(
     hooks_for: HooksFor = phone,
     among: Sequence[str] | None = None,
     reserve: SpaceReserve | None = None,
+    busy_limit_s: float = 15.0,
 ) -> Rooms:
     media = MediaFolder(state_dir / "media")
-    database = open_database(database_url(state_dir), media_dir=media.root, reserve=reserve)
+    database = open_database(database_url(state_dir), media_dir=media.root, reserve=reserve, busy_limit_s=busy_limit_s)
     windows = WindowStore(database)
     return Rooms(
         state_dir=state_dir,

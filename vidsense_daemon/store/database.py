@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Connection
 
 from vidsense_daemon.base.backoff import Backoff
-from vidsense_daemon.store.engine import READS_ONLY, database_path, make_engine
+from vidsense_daemon.store.engine import BUSY_TIMEOUT_S, READS_ONLY, database_path, make_engine
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
 from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.upgrade import check_is_current, integrity, upgrade
@@ -37,7 +37,7 @@ class Database:
         self.path = database_path(url)
         self._busy_limit_s = busy_limit_s
         self._reserve = reserve
-        self._engine = make_engine(url)
+        self._engine = make_engine(url, busy_timeout_s=min(BUSY_TIMEOUT_S, busy_limit_s))
         self._reader = self._engine.execution_options(**{READS_ONLY: True})
         self._writing = threading.Lock()
         self._log = structlog.get_logger()
@@ -119,6 +119,7 @@ def open_database(
     may_upgrade: bool = True,
     after_unclean_exit: bool = False,
     reserve: SpaceReserve | None = None,
+    busy_limit_s: float = _BUSY_LIMIT_S,
 ) -> Database:
     """The database at ``url``, ready to use.
 
@@ -130,18 +131,17 @@ def open_database(
         StoreError: it can't be opened, is damaged, or is gone although ``media_dir`` still holds its stills.
         ConfigError: it is not ours, or of another version.
     """
+    path = database_path(url)
     try:
-        return _open(url, media_dir, may_upgrade=may_upgrade, read_all=after_unclean_exit, reserve=reserve)
+        _prepare(path, url, media_dir, may_upgrade=may_upgrade, read_all=after_unclean_exit)
     except DatabaseFaultError as error:
         if error.fault is not Fault.FULL or reserve is None or not reserve.release():
             raise
-    return _open(url, media_dir, may_upgrade=may_upgrade, read_all=after_unclean_exit, reserve=reserve)
+        _prepare(path, url, media_dir, may_upgrade=may_upgrade, read_all=after_unclean_exit)
+    return Database(url, reserve=reserve, busy_limit_s=busy_limit_s)
 
 
-def _open(
-    url: str, media_dir: Path | None, *, may_upgrade: bool, read_all: bool, reserve: SpaceReserve | None
-) -> Database:
-    path = database_path(url)
+def _prepare(path: Path, url: str, media_dir: Path | None, *, may_upgrade: bool, read_all: bool) -> None:
     if read_all and path.exists():
         found = integrity(path)
         if found != "ok":
@@ -150,4 +150,3 @@ def _open(
         upgrade(url, media_dir=media_dir)
     else:
         check_is_current(url)
-    return Database(url, reserve=reserve)

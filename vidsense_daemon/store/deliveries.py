@@ -6,7 +6,7 @@ sent at least once, whatever is killed when. Within an event a hook gets its pha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, exists, select, update
@@ -29,8 +29,19 @@ def nobody(_event: Event, _phase: DeliveryPhase) -> Sequence[str]:
     return ()
 
 
-def owe(connection: Connection, event: Event, phase: DeliveryPhase, hooks_for: HooksFor, *, now_ms: int) -> None:
-    """Put one delivery a hook into the outbox; a replay of old footage alerts nobody."""
+def owe(
+    connection: Connection,
+    event: Event,
+    phase: DeliveryPhase,
+    hooks_for: HooksFor,
+    *,
+    now_ms: int,
+    told: Collection[str] = (),
+) -> None:
+    """Put one delivery a hook into the outbox, as sent for hooks that were ``told`` already.
+
+    A replay of old footage alerts nobody.
+    """
     if event.source is Source.REPLAY:
         return
     for hook in hooks_for(event, phase):
@@ -38,9 +49,10 @@ def owe(connection: Connection, event: Event, phase: DeliveryPhase, hooks_for: H
             "event_id": event.id,
             "hook": hook,
             "phase": phase.value,
-            "status": _PENDING,
+            "status": DeliveryStatus.SENT.value if hook in told else _PENDING,
             "created_at_ms": now_ms,
             "next_attempt_at_ms": now_ms,
+            "finished_at_ms": now_ms if hook in told else None,
         }
         connection.execute(insert(tables.deliveries).on_conflict_do_nothing(), row)
 

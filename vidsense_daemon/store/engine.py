@@ -18,8 +18,8 @@ from vidsense_daemon.base.errors import ConfigError
 
 READS_ONLY = "vidsense_reads_only"  # execution option: such a transaction takes no write lock
 
-# SQLite waits this long for another process's lock before it says BUSY; an interactive command stays patient with it
-BUSY_TIMEOUT_MS = 5_000
+# SQLite waits this long for another process's lock before it says BUSY
+BUSY_TIMEOUT_S = 5.0
 # after a burst the write-ahead log is cut back to this size instead of staying as large as it ever was
 _WAL_LIMIT_BYTES = 32 * 1024 * 1024
 
@@ -41,12 +41,12 @@ def database_path(url: str) -> Path:
     return Path(parsed.database)
 
 
-def make_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+def make_engine(url: str, *, foreign_keys: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """An engine whose connections are durable; nothing is opened yet.
 
     A migration that rebuilds a table needs ``foreign_keys`` off: dropping the old one would delete what refers to it.
     """
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(url, connect_args={"timeout": busy_timeout_s})
 
     def set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself

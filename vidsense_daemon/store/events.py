@@ -8,7 +8,7 @@ second; they are gathered and written by the db-writer thread (`write_behind`) a
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,7 +38,7 @@ from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.records import box_to_list, event_to_row, progress_to_row
 from vidsense_daemon.store.windows import WindowStore, insert_windows, window_to_row
 
-_FLUSH_EVERY_S = 1.0  # how much of an event's last stretch a kill may cost
+FLUSH_EVERY_S = 1.0  # how much of an event's last stretch a kill may cost
 _REPLAY_GONE_AFTER = timedelta(hours=1)  # a replay that wrote nothing for so long was killed
 
 
@@ -78,13 +78,16 @@ class EventStore:
 
     # what perception tells
 
-    def opened(self, event: Event, first: EventStill | None, window: Window) -> None:
-        """Store a new event, its first still and what it owes; returns after the commit."""
+    def opened(self, event: Event, first: EventStill | None, window: Window, *, told: Collection[str] = ()) -> None:
+        """Store a new event, its first still and what it owes; returns after the commit.
+
+        Hooks that were ``told`` of it already, while it could not be stored, are not told again.
+        """
         still_rows = self._save_stills(event, [first] if first is not None else [], from_number=0)
         window_row = window_to_row(window, encoder=event.encoder, event_id=event.id)
 
         def store(connection: Connection) -> None:
-            if self._insert(connection, event):
+            if self._insert(connection, event, told):
                 _insert_stills(connection, still_rows)
                 insert_windows(connection, [window_row])
 
@@ -125,7 +128,7 @@ class EventStore:
 
     def write_behind(self, worker: Worker) -> None:
         """Body of the thread `db-writer`: write what `extended` and `observed` gathered; drains when it stops."""
-        while not worker.stopping.wait(_FLUSH_EVERY_S):
+        while not worker.stopping.wait(FLUSH_EVERY_S):
             worker.beat()
             self.flush()
         self.flush()
@@ -182,7 +185,7 @@ class EventStore:
 
     # inside
 
-    def _insert(self, connection: Connection, event: Event) -> bool:
+    def _insert(self, connection: Connection, event: Event, told: Collection[str] = ()) -> bool:
         """The event's row and what it owes; false when it is there already, so that a repeated call does no harm."""
         row = event_to_row(event, stored_at_ms=self._now_ms())
         if not connection.execute(insert(tables.events).on_conflict_do_nothing(), row).rowcount:
@@ -190,7 +193,7 @@ class EventStore:
         if self._describe:
             pending = {"event_id": event.id, "status": DescriptionStatus.PENDING.value}
             connection.execute(insert(tables.descriptions), pending)
-        owe(connection, event, DeliveryPhase.OPENED, self._hooks_for, now_ms=self._now_ms())
+        owe(connection, event, DeliveryPhase.OPENED, self._hooks_for, now_ms=self._now_ms(), told=told)
         note_change(connection, event.id, "opened", now_ms=self._now_ms())
         return True
 
