@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from tests.store.scenes import Rooms, ended, event, open_rooms, phone, still, window
 from vidsense_daemon.domain.events import Delivery, Source
@@ -85,6 +86,20 @@ def test_what_a_hook_did_not_take_from_the_spool_is_owed_by_the_outbox(rooms: Ro
 
     assert [delivery.event_id for delivery in due(outbox)] == ["1-a", "2-b"]
     assert all(delivery.id > 0 for delivery in due(outbox))
+
+
+def test_an_event_is_owed_in_one_place_only(rooms: Rooms, tool: sqlite3.Connection) -> None:
+    """The first of two is stored, the second not yet: no hook may find the first in the outbox and in the spool."""
+    spool = EventSpool(rooms.events, hooks_for=phone)
+    outbox = SpooledOutbox(rooms.deliveries, spool)
+    tool.execute("BEGIN IMMEDIATE")
+    spool.opened(event("1-a"), None, window(1))
+    spool.opened(event("2-b", lasts_s=-1), None, window(3))  # a row that the table refuses: storing stops before it
+    tool.execute("ROLLBACK")
+    with pytest.raises(IntegrityError):
+        spool.settle()
+
+    assert sorted(delivery.event_id for delivery in due(outbox)) == ["1-a", "2-b"]
 
 
 def test_order_is_kept_when_the_database_comes_back_in_between(rooms: Rooms, tool: sqlite3.Connection) -> None:

@@ -48,6 +48,14 @@ class _Told:
     record: EventRecord
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Call:
+    """What the store is still to be told."""
+
+    event_id: str
+    make: Callable[[], None]
+
+
 class EventSpool:
     """An `EventSink` before the store's own; thread-safe."""
 
@@ -58,7 +66,7 @@ class EventSpool:
         self._hooks_for = hooks_for
         self._limit = limit
         self._clock = clock or SystemClock()
-        self._calls: deque[Callable[[], None]] = deque()
+        self._calls: deque[_Call] = deque()
         self._owed: dict[int, _Told] = {}  # by delivery id; negative, since the outbox's own count up from 1
         self._told: dict[str, set[str]] = {}  # hooks that took a spooled opening, by event id
         self._ids = itertools.count(-1, -1)
@@ -72,7 +80,8 @@ class EventSpool:
         Raises:
             DatabaseUnavailableError: it was not stored, and the spool is full.
         """
-        self._store_or_keep(lambda: self._events.opened(event, first, window, told=self._told_of(event)), event)
+        call = _Call(event.id, lambda: self._events.opened(event, first, window, told=self._told_of(event)))
+        self._store_or_keep(call, event)
 
     def extended(self, event: Event) -> None:
         """Note the event's newest end, score and box; returns at once."""
@@ -80,7 +89,7 @@ class EventSpool:
 
     def closed(self, event: Event, stills: Sequence[EventStill], window: Window) -> None:
         """Store the event's end, or keep it."""
-        self._store_or_keep(lambda: self._events.closed(event, stills, window))
+        self._store_or_keep(_Call(event.id, lambda: self._events.closed(event, stills, window)))
 
     def observed(self, window: Window, encoder: str) -> None:
         """Keep a window; returns at once."""
@@ -100,11 +109,11 @@ class EventSpool:
         """
         while (call := self._oldest_call()) is not None:
             try:
-                call()
+                call.make()
             except DatabaseUnavailableError as error:
                 self._log.warning("events_still_spooled", calls=len(self._calls), reason=str(error))
                 return False
-            self._cross_off()
+            self._cross_off(call)
         self._events.flush()
         return True
 
@@ -138,14 +147,14 @@ class EventSpool:
                     next_attempt_at=next_attempt_at,
                 )
 
-    def _store_or_keep(self, call: Callable[[], None], opening: Event | None = None) -> None:
+    def _store_or_keep(self, call: _Call, opening: Event | None = None) -> None:
         """Store now when nothing waits before it, else keep the call and tell the ``opening``'s hooks from here."""
         with self._lock:
             if 0 < len(self._calls) < self._limit:
                 self._keep(call, opening)
                 return
         try:
-            call()
+            call.make()
         except DatabaseUnavailableError as error:
             with self._lock:
                 if len(self._calls) >= self._limit:
@@ -154,8 +163,8 @@ class EventSpool:
                 self.degraded_since = self.degraded_since or self._clock.now()
             self._log.error("events_spooled", reason=str(error))
 
-    def _keep(self, call: Callable[[], None], opening: Event | None) -> None:
-        """Under the lock: else the call could be stored, and its hooks told by the outbox, before they are owed here."""
+    def _keep(self, call: _Call, opening: Event | None) -> None:
+        """Under the lock: else the call could be stored, and the outbox owe it too, before it is owed here."""
         self._calls.append(call)
         if opening is None or opening.source is Source.REPLAY:
             return
@@ -164,18 +173,19 @@ class EventSpool:
             told = _opening(next(self._ids), opening, hook, now)
             self._owed[told.delivery.id] = told
 
-    def _oldest_call(self) -> Callable[[], None] | None:
+    def _oldest_call(self) -> _Call | None:
         with self._lock:
             return self._calls[0] if self._calls else None
 
-    def _cross_off(self) -> None:
+    def _cross_off(self, call: _Call) -> None:
         with self._lock:
             self._calls.popleft()
+            # from here on the outbox owes them
+            self._owed = {id_: told for id_, told in self._owed.items() if told.delivery.event_id != call.event_id}
             if self._calls or self.degraded_since is None:
                 return
             self._log.info("spooled_events_stored", degraded_since=self.degraded_since.isoformat())
             self.degraded_since = None
-            self._owed.clear()  # the outbox owes them now
             self._told.clear()
 
     def _told_of(self, event: Event) -> set[str]:
