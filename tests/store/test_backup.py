@@ -5,12 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from vidsense_daemon.store.search import EventSearch
 
 from tests.store.scenes import NOON, Rooms, ended, event, open_rooms, still, window, words
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.store.backup import back_up, back_up_daily, backups, heal, restore
+from vidsense_daemon.store.archive import EventArchive
+from vidsense_daemon.store.backup import back_up, back_up_daily, backups, heal, open_or_heal, restore
 from vidsense_daemon.store.engine import database_url
+from vidsense_daemon.store.search import EventSearch
 
 
 def store_described(rooms: Rooms, id_: str) -> None:
@@ -140,6 +141,19 @@ def test_healing_takes_the_newest_backup_that_is_good(rooms: Rooms, tmp_path: Pa
     assert again.archive.get("1-a") is not None
     assert len(list(rooms.state_dir.glob("vidsense.db.aside-*"))) == 1
     again.close()
+
+
+def test_a_start_with_a_damaged_database_goes_on_from_the_last_good_backup(rooms: Rooms, tmp_path: Path) -> None:
+    """Nobody has to get up at night: the house is watched again, and the damaged file is kept."""
+    store_described(rooms, "1-a")
+    back_up_daily(rooms.database.url, tmp_path / "backups", NOON)
+    rooms.close()
+    rooms.database.path.write_bytes(b"\xa5" * 4096 + rooms.database.path.read_bytes()[4096:])
+
+    database = open_or_heal(rooms.database.url, backups_dir=tmp_path / "backups", now=NOON, media_dir=rooms.media.root)
+    assert EventArchive(database=database, media=rooms.media).get("1-a") is not None
+    assert len(list(rooms.state_dir.glob("vidsense.db.aside-*"))) == 1
+    database.close()
 
 
 def test_without_a_good_backup_the_damaged_file_stays_where_it_is(rooms: Rooms, tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ from pathlib import Path
 import structlog
 
 from vidsense_daemon.base.errors import StoreError
+from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.engine import database_path
-from vidsense_daemon.store.faults import Fault, fault_error, translated
+from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
+from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.tables import documents, metadata, windows
 from vidsense_daemon.store.upgrade import current_revision, head_revision, integrity, is_ours, upgrade
 
@@ -128,6 +130,32 @@ def heal(url: str, folder: Path, now: datetime) -> Path:
         return backup
     path = database_path(url)
     raise fault_error(Fault.CORRUPT, f"healing {path} from {folder}", "there is no good backup there")
+
+
+def open_or_heal(
+    url: str,
+    *,
+    backups_dir: Path,
+    now: datetime,
+    media_dir: Path | None = None,
+    after_unclean_exit: bool = False,
+    reserve: SpaceReserve | None = None,
+) -> Database:
+    """The database, ready to use; a damaged one is moved aside for the newest good backup first.
+
+    Only for who holds the state folder's lock. A house that is watched with yesterday's history is better than one that
+    is not watched until somebody comes; the damaged file is kept for whoever wants to save more from it.
+
+    Raises:
+        StoreError: as `open_database` raises it; a damaged database without any good backup too.
+    """
+    try:
+        return open_database(url, media_dir=media_dir, after_unclean_exit=after_unclean_exit, reserve=reserve)
+    except DatabaseFaultError as error:
+        if error.fault is not Fault.CORRUPT:
+            raise
+    heal(url, backups_dir, now)
+    return open_database(url, media_dir=media_dir, reserve=reserve)
 
 
 def _check_is_current(path: Path) -> None:

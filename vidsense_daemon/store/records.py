@@ -131,10 +131,18 @@ def _load_few(connection: Connection, ids: Sequence[str], media: MediaFolder) ->
     descriptions = {
         row.event_id: description_from_row(row) for row in _rows_of(connection, tables.descriptions, "event_id", ids)
     }
+    acknowledged = {
+        row.event_id: from_ms(row.acknowledged_at_ms)
+        for row in _rows_of(connection, tables.acknowledgements, "event_id", ids)
+    }
     stills: defaultdict[str, list[StoredStill]] = defaultdict(list)
     for row in sorted(_rows_of(connection, tables.stills, "event_id", ids), key=lambda row: row.captured_at_ms):
         stills[row.event_id].append(_still_from_row(row, media))
-    return [EventRecord(events[id_], tuple(stills[id_]), descriptions.get(id_)) for id_ in ids if id_ in events]
+    return [
+        EventRecord(events[id_], tuple(stills[id_]), descriptions.get(id_), acknowledged.get(id_))
+        for id_ in ids
+        if id_ in events
+    ]
 
 
 def _rows_of(connection: Connection, table: Any, key: str, ids: Sequence[str]) -> Iterable[Row[Any]]:

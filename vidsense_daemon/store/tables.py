@@ -196,7 +196,16 @@ deliveries = Table(
     Column("last_error", Text, comment="what the last attempt in vain said, or NULL"),
     UniqueConstraint("event_id", "hook", "phase"),
     Index("ix_deliveries_pending", "next_attempt_at_ms", sqlite_where=text("status = 'pending'")),
+    Index("ix_deliveries_owed", "hook", "id", sqlite_where=text("status = 'pending'")),
     sqlite_autoincrement=True,
+    sqlite_strict=True,
+)
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    _event_id("the event that people need not be told of any more", primary_key=True, nullable=False),
+    _at_ms("acknowledged_at_ms", "when somebody said so, UTC"),
     sqlite_strict=True,
 )
 

@@ -1,0 +1,39 @@
+"""Events that somebody has seen to: people are not told of them again.
+
+What hooks do with it is their business (`EventRecord.acknowledged_at`); here it is only kept.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects.sqlite import insert
+
+from vidsense_daemon.base.clock import to_ms
+from vidsense_daemon.store import tables
+from vidsense_daemon.store.database import Database
+
+
+class Acknowledgements:
+    """Thread-safe, and for other processes than the daemon's too."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def acknowledge(self, event_id: str, now: datetime) -> bool:
+        """Nobody needs to hear of this event any more; false when there is no such event. The first time counts."""
+
+        def store(connection: Connection) -> bool:
+            if connection.execute(select(tables.events.c.id).where(tables.events.c.id == event_id)).first() is None:
+                return False
+            row = {"event_id": event_id, "acknowledged_at_ms": to_ms(now)}
+            connection.execute(insert(tables.acknowledgements).on_conflict_do_nothing(), row)
+            return True
+
+        return self._database.write(store)
+
+    def take_back(self, event_id: str) -> bool:
+        """People hear of it again; false when it was not acknowledged."""
+        statement = delete(tables.acknowledgements).where(tables.acknowledgements.c.event_id == event_id)
+        return self._database.write(lambda connection: connection.execute(statement).rowcount) > 0
