@@ -39,12 +39,8 @@ def add(subparsers: Subparsers) -> None:
         help="watch real footage for once around and print the events",
         description="Without --source a local RTSP server plays ten seconds of street footage, once.",
     )
-    parser.add_argument(
-        "--source", metavar="URL|FILE", help="watch this instead; Ctrl-C ends"
-    )
-    parser.add_argument(
-        "--describer", choices=["auto", "builtin", "ollama"], default="auto", help="who writes"
-    )
+    parser.add_argument("--source", metavar="URL|FILE", help="watch this instead; Ctrl-C ends")
+    parser.add_argument("--describer", choices=["auto", "builtin", "ollama"], default="auto", help="who writes")
     parser.set_defaults(run=_demo)
 
 

@@ -1,16 +1,20 @@
-"""`vidsense events list|show|tail`: what happened."""
+"""`vidsense events list|show|tail|export|pin|unpin|delete`: what happened."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, PermanentError
 from vidsense_daemon.cli.context import Subparsers, add_json_option, moment, open_storage_to_read
 from vidsense_daemon.cli.event_json import event_json
-from vidsense_daemon.cli.output import say, say_json, say_table
+from vidsense_daemon.cli.output import note, say, say_json, say_table
 from vidsense_daemon.domain.events import EventRecord, Source
 
 if TYPE_CHECKING:
@@ -20,7 +24,7 @@ _TAIL_EVERY_S = 0.5
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("events", help="what happened: list, show, tail")
+    parser = subparsers.add_parser("events", help="what happened: list, show, tail, export, pin, delete")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the newest events, newest first")
@@ -42,6 +46,23 @@ def add(subparsers: Subparsers) -> None:
     tail.add_argument("--last", type=int, default=5, metavar="N", help="begin with the last N events (default: 5)")
     add_json_option(tail)
     tail.set_defaults(run=_tail)
+
+    export = actions.add_parser("export", help="events as CSV, JSON or Parquet, for other tools")
+    export.add_argument("--format", choices=["csv", "json", "parquet"], default="csv", help="default: %(default)s")
+    export.add_argument("--out", type=Path, metavar="FILE", help="default: standard output")
+    export.add_argument("--camera", help="of this camera only")
+    export.add_argument("--since", type=moment, metavar="WHEN", help="not before")
+    export.add_argument("--until", type=moment, metavar="WHEN", help="before")
+    export.set_defaults(run=_export)
+
+    for name, action, words in (
+        ("pin", _pin, "keep events for ever"),
+        ("unpin", _unpin, "let the retention have events again"),
+        ("delete", _delete, "delete events with their stills, now"),
+    ):
+        parser = actions.add_parser(name, help=words)
+        parser.add_argument("ids", nargs="+", metavar="ID")
+        parser.set_defaults(run=action)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -138,3 +159,44 @@ def _lines(record: EventRecord) -> Iterator[str]:
             yield f"    error: {description.error}"
     for still in record.stills:
         yield f"  still        {still.role:<6} {still.path}"
+
+
+def _export(args: argparse.Namespace) -> int:
+    from vidsense_daemon.store.export import export_events
+
+    storage = open_storage_to_read()
+    with args.out.open("wb") if args.out else contextlib.nullcontext(sys.stdout.buffer) as out:
+        count = export_events(
+            storage.database, out, form=args.format, camera=args.camera, since=args.since, until=args.until
+        )
+    note(f"{count} events")
+    return EXIT_OK
+
+
+def _pin(args: argparse.Namespace) -> int:
+    from vidsense_daemon.store.retention import pin
+
+    storage = open_storage_to_read()
+    return _say_which(args.ids, lambda event_id: pin(storage.database, event_id, datetime.now(UTC)), "pinned")
+
+
+def _unpin(args: argparse.Namespace) -> int:
+    from vidsense_daemon.store.retention import unpin
+
+    storage = open_storage_to_read()
+    return _say_which(args.ids, lambda event_id: unpin(storage.database, event_id), "no longer pinned")
+
+
+def _delete(args: argparse.Namespace) -> int:
+    from vidsense_daemon.daemon.storage import delete_event
+
+    storage = open_storage_to_read()
+    return _say_which(args.ids, lambda event_id: delete_event(storage, event_id, datetime.now(UTC)), "deleted")
+
+
+def _say_which(event_ids: Sequence[str], act: Callable[[str], bool], done: str) -> int:
+    """Act on each event; the exit status says whether all were there."""
+    missing = [event_id for event_id in event_ids if not act(event_id)]
+    for event_id in event_ids:
+        say(f"{event_id}: {'there is no such event' if event_id in missing else done}")
+    return EXIT_FAILED if missing else EXIT_OK

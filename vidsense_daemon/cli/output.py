@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_PIPE_COLUMNS = 10_000  # no line of ours is longer
 
 def say(line: str = "") -> None:
     """One plain line on standard output."""
@@ -30,11 +31,13 @@ def say_json(value: Any, *, indent: int | None = None) -> None:
 
 
 def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table without lines: readable by people, and by cut and awk."""
+    """A table without lines; in a pipe each row stays one line, for cut and awk."""
+    is_terminal = sys.stdout.isatty()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        # only the last column may be long: what stands before it is copied and compared, so it stays whole
+        table.add_column(heading, overflow="fold", no_wrap=not is_terminal or heading != headings[-1])
     for row in rows:
         # Text, not str: a camera's or a model's words must not be read as rich markup
         table.add_row(*(Text(cell) for cell in row))
-    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty()).print(table)
+    Console(file=sys.stdout, width=None if is_terminal else _PIPE_COLUMNS).print(table, soft_wrap=not is_terminal)

@@ -17,7 +17,7 @@ import structlog
 from vidsense_daemon.alerts.hooks.command import Command
 from vidsense_daemon.alerts.hooks.webhook import Webhook
 from vidsense_daemon.capture.options import StreamOptions
-from vidsense_daemon.daemon.storage import Storage, backup_dir
+from vidsense_daemon.daemon.storage import Storage, backup_dir, cache_dir, models_dir
 from vidsense_daemon.description.describers.auto import AutoDescriber
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.model import ModelDescriber
@@ -42,18 +42,18 @@ from vidsense_daemon.store.retention import Retention, Rule
 _GB = 1_000_000_000
 
 
-def choose_encoder(settings: EncoderBlock) -> str:
+def choose_encoder(settings: EncoderBlock, *, state_dir: Path) -> str:
     """Which encoder backend `auto` means on this machine; says so in the log."""
     if settings.backend != "auto":
         return settings.backend
-    there = clip.available(settings.model)
+    there = clip.available(settings.model, models_dir=models_dir(state_dir))
     why = f"the weights of {settings.model} are {'here' if there else 'not here'}"
     taken = "clip" if there else "builtin"
     structlog.get_logger().info("encoder_chosen", backend=taken, why=why)
     return taken
 
 
-def build_encoder(settings: EncoderBlock, *, backend: str, cache_dir: Path) -> Encoder:
+def build_encoder(settings: EncoderBlock, *, backend: str, state_dir: Path) -> Encoder:
     """Load an encoder; takes seconds. To be called in the thread that will use it.
 
     Raises:
@@ -61,10 +61,15 @@ def build_encoder(settings: EncoderBlock, *, backend: str, cache_dir: Path) -> E
     """
     threads = settings.threads or default_threads()
     builders: dict[str, Callable[[], Encoder]] = {
-        "builtin": lambda: BuiltinEncoder(cache_dir=cache_dir, threads=threads),
-        "clip": lambda: ClipEncoder(settings.model, threads=threads),
+        "builtin": lambda: BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=threads),
+        "clip": lambda: ClipEncoder(settings.model, threads=threads, models_dir=models_dir(state_dir)),
     }
     return builders[backend]()
+
+
+def load_encoder(settings: EncoderBlock, *, state_dir: Path) -> Encoder:
+    """The encoder that the settings mean on this machine, loaded."""
+    return build_encoder(settings, backend=choose_encoder(settings, state_dir=state_dir), state_dir=state_dir)
 
 
 def build_describer(settings: DescriberBlock, *, cameras: Sequence[ResolvedCamera], zone: tzinfo) -> Describer:

@@ -12,7 +12,7 @@ from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends
-from vidsense_daemon.daemon.storage import cache_dir, database_url
+from vidsense_daemon.daemon.storage import database_url
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.settings.resolved import ResolvedCamera
@@ -34,7 +34,7 @@ class Finding:
 def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[Finding]:
     """One finding a thing, as they are found; ``offline`` leaves out what needs a camera or another server."""
     cameras = backends.resolved_cameras(settings)
-    backend = backends.choose_encoder(settings.encoder)
+    backend = backends.choose_encoder(settings.encoder, state_dir=state_dir)
     yield _encoder(settings, backend=backend, state_dir=state_dir)
     yield from _triggers(cameras, encoder_backend=backend)
     yield _hooks(settings)
@@ -46,7 +46,7 @@ def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[
 
 def _encoder(settings: Settings, *, backend: str, state_dir: Path) -> Finding:
     try:
-        encoder = backends.build_encoder(settings.encoder, backend=backend, cache_dir=cache_dir(state_dir))
+        encoder = backends.build_encoder(settings.encoder, backend=backend, state_dir=state_dir)
     except VidsenseError as error:
         return Finding("encoder", ok=False, says=str(error))
     return Finding("encoder", ok=True, says=f"{backend}: {encoder.name}")

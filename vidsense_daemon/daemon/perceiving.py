@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import backends
-from vidsense_daemon.daemon.storage import Storage, cache_dir
+from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.domain.ports import EventSink
@@ -30,8 +30,8 @@ def build_perceiver(
     source: Source,
 ) -> tuple[Perceiver, int]:
     """A perceiver with its encoder loaded, and S: the side in px of the pictures that it takes. Takes seconds."""
-    backend = backends.choose_encoder(settings.encoder)
-    encoder = backends.build_encoder(settings.encoder, backend=backend, cache_dir=cache_dir(storage.state_dir))
+    backend = backends.choose_encoder(settings.encoder, state_dir=storage.state_dir)
+    encoder = backends.build_encoder(settings.encoder, backend=backend, state_dir=storage.state_dir)
     perceiver = Perceiver(
         encoder=encoder,
         sink=sink,

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from vidsense_daemon.base.clock import Clock, SystemClock
@@ -19,6 +20,7 @@ from vidsense_daemon.store.deliveries import DeliveryStore
 from vidsense_daemon.store.descriptions import DescriptionStore
 from vidsense_daemon.store.events import EventStore
 from vidsense_daemon.store.media import MediaFolder
+from vidsense_daemon.store.retention import Retention, delete_events
 from vidsense_daemon.store.search import EventSearch
 from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.window_index import WindowIndex
@@ -36,6 +38,10 @@ def media_dir(state_dir: Path) -> Path:
 
 def backup_dir(state_dir: Path) -> Path:
     return state_dir / "backups"
+
+
+def models_dir(state_dir: Path) -> Path:
+    return state_dir / "models"
 
 
 def cache_dir(state_dir: Path) -> Path:
@@ -80,11 +86,23 @@ class Storage:
         """The queue of owed descriptions; ``among`` limits it to those events, and to a collection that may grow."""
         return DescriptionStore(database=self.database, media=self.media, hooks_for=self._hooks_for, among=among)
 
-    def search(self, *, encoder: str) -> EventSearch:
-        """Search by words, and by meaning in the space of the encoder of that name."""
+    def search(self, *, encoder: str | None) -> EventSearch:
+        """Search by words; with the name of an encoder also by meaning, in its space, the newest windows included."""
+        if encoder is None:
+            return EventSearch(self.database, self.media)
         index = WindowIndex(cache_dir(self.state_dir) / "search", database=self.database, encoder=encoder)
+        index.update()
         return EventSearch(self.database, self.media, index=index)
 
     def close(self) -> None:
         self.events.flush()
         self.database.close()
+
+
+def delete_event(storage: Storage, event_id: str, now: datetime) -> bool:
+    """Delete one event with its stills, at its owner's word, pinned or not; false when there is none."""
+    if storage.archive.get(event_id) is None:
+        return False
+    delete_events(storage.database, [event_id], now)
+    Retention(database=storage.database, media=storage.media).empty_garbage()
+    return True
