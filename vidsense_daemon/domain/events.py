@@ -141,6 +141,7 @@ class EventRecord:
     event: Event
     stills: tuple[StoredStill, ...]
     description: Description | None
+    acknowledged_at: datetime | None = None  # somebody has seen to it: people need not be told again
 
 
 @dataclass(frozen=True, slots=True)

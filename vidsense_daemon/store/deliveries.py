@@ -73,7 +73,7 @@ class DeliveryStore:
         waits = exists().where(
             earlier.c.event_id == mine.c.event_id,
             earlier.c.hook == mine.c.hook,
-            earlier.c.id < mine.c.id,
+            earlier.c.id + 0 < mine.c.id,  # + 0: found by its event, not by walking through all that the hook is owed
             earlier.c.status == _PENDING,
         )
         wanted = (
