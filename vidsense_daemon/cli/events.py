@@ -1,4 +1,4 @@
-"""`vidsense events list|show|tail|export|pin|unpin|delete`: what happened."""
+"""`vidsense events list|show|tail|export|ack|pin|unpin|delete`: what happened."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TAIL_EVERY_S = 0.5
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("events", help="what happened: list, show, tail, export, pin, delete")
+    parser = subparsers.add_parser("events", help="what happened: list, show, tail, export, ack, pin, delete")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the newest events, newest first")
@@ -56,6 +56,7 @@ def add(subparsers: Subparsers) -> None:
     export.set_defaults(run=_export)
 
     for name, action, words in (
+        ("ack", _acknowledge, "somebody has seen to it: hooks tell nobody of these events any more"),
         ("pin", _pin, "keep events for ever"),
         ("unpin", _unpin, "let the retention have events again"),
         ("delete", _delete, "delete events with their stills, now"),
@@ -157,6 +158,8 @@ def _lines(record: EventRecord) -> Iterator[str]:
             yield f"    {answer.question} {answer.answer}"
         if description.error:
             yield f"    error: {description.error}"
+    if record.acknowledged_at:
+        yield f"  acknowledged {record.acknowledged_at.astimezone():%Y-%m-%d %H:%M:%S}"
     for still in record.stills:
         yield f"  still        {still.role:<6} {still.path}"
 
@@ -171,6 +174,15 @@ def _export(args: argparse.Namespace) -> int:
         )
     note(f"{count} events")
     return EXIT_OK
+
+
+def _acknowledge(args: argparse.Namespace) -> int:
+    from vidsense_daemon.store.acknowledgements import Acknowledgements
+
+    acknowledgements = Acknowledgements(open_storage_to_read().database)
+    return _say_which(
+        args.ids, lambda event_id: acknowledgements.acknowledge(event_id, datetime.now(UTC)), "acknowledged"
+    )
 
 
 def _pin(args: argparse.Namespace) -> int:
