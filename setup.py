@@ -1,4 +1,4 @@
-"""Only what pyproject.toml can't say: the migrations stand beside the package and travel inside it."""
+"""Only what pyproject.toml can't say: migrations and unit files stand beside the package and travel inside it."""
 
 from setuptools import find_packages, setup
 
@@ -7,6 +7,8 @@ setup(
         *find_packages(include=["vidsense_daemon*"]),
         "vidsense_daemon.migrations",
         "vidsense_daemon.migrations.versions",
+        "vidsense_daemon.deploy",
     ],
-    package_dir={"vidsense_daemon.migrations": "migrations"},
+    package_dir={"vidsense_daemon.migrations": "migrations", "vidsense_daemon.deploy": "deploy"},
+    package_data={"vidsense_daemon.deploy": ["systemd/**/*"]},
 )

@@ -66,8 +66,38 @@ def test_an_unknown_name_gives_one_mistake_and_no_second_one(report: Report) -> 
 
 def test_a_credential_that_is_missing_names_the_folder(tmp_path: Path) -> None:
     """With credentials at hand, the message says where the file was looked for."""
-    with pytest.raises(SubstitutionError, match="neither in the environment nor a file in"):
+    (tmp_path / "vidsense_CAM_PASSWD").write_text("secret")
+
+    with pytest.raises(SubstitutionError, match=f"no file CAM_PASSWORD can be read in {tmp_path}") as told:
         Substitution({"CREDENTIALS_DIRECTORY": str(tmp_path)})("{CAM_PASSWORD}")
+
+    assert told.value.meant == "CAM_PASSWD"
+
+
+def test_a_folder_of_credentials_that_systemd_loaded_is_read(tmp_path: Path) -> None:
+    """LoadCredential=vidsense:FOLDER names each file of the folder vidsense_NAME."""
+    (tmp_path / "vidsense_CAM_PASSWORD").write_text("swordfish\n")
+
+    assert Substitution({"CREDENTIALS_DIRECTORY": str(tmp_path)})("{CAM_PASSWORD}") == "swordfish"
+
+
+def test_the_folder_beside_the_configuration_is_read_without_systemd(tmp_path: Path) -> None:
+    """`sudo vidsense check` finds the secrets that the service finds; they are masked as well."""
+    (tmp_path / "CAM_PASSWORD").write_text("swordfish\n")
+    substitute = Substitution({}, beside=tmp_path)
+
+    assert substitute("{CAM_PASSWORD}") == "swordfish"
+    assert substitute.secrets == {"swordfish"}
+
+
+def test_what_systemd_loaded_wins_over_the_folder_beside(tmp_path: Path) -> None:
+    """The service reads what it was given."""
+    for folder, value in (("loaded", "new"), ("beside", "old")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "CAM_PASSWORD").write_text(value)
+    substitute = Substitution({"CREDENTIALS_DIRECTORY": str(tmp_path / "loaded")}, beside=tmp_path / "beside")
+
+    assert substitute("{CAM_PASSWORD}") == "new"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"two\nlines", b"a\x00b"])

@@ -32,16 +32,18 @@ def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigError: the file cannot be read, or holds mistakes; the message is the whole report.
     """
-    return parse(_text_of(path), source=str(path), environ=environ)
+    return parse(_text_of(path), source=str(path), environ=environ, credentials=path.absolute().parent / "credentials")
 
 
-def parse(text: str, *, source: str, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings that ``text`` describes; ``source`` names it in the report.
+def parse(
+    text: str, *, source: str, environ: Mapping[str, str] | None = None, credentials: Path | None = None
+) -> Settings:
+    """The settings that ``text`` describes; ``source`` names it in the report, ``credentials`` is a folder of secrets.
 
     Raises:
         ConfigError: the text holds mistakes.
     """
-    substitution = Substitution(os.environ if environ is None else environ)
+    substitution = Substitution(os.environ if environ is None else environ, beside=credentials)
     marked = read_marked(text, substitute=substitution)
     mistakes = list(marked.mistakes)
     if not isinstance(marked.values, dict):

@@ -1,4 +1,7 @@
-"""`{NAME}` in a value: from the environment, else from systemd's credentials directory, else a mistake.
+"""`{NAME}` in a value: from the environment, else from a file NAME, else a mistake.
+
+The file is looked for among systemd's credentials, then in the folder `credentials` beside the configuration: the same
+folder that the unit loads, so that `sudo vidsense check` finds what the service finds.
 
     url: rtsp://{CAM_USER}:{CAM_PASSWORD}@192.168.1.10/stream1
 
@@ -8,8 +11,9 @@ percent-encoded, so that any password works: FFmpeg and HTTP clients decode it a
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +25,8 @@ _IN_AUTHORITY = re.compile(r"://[^/?#]*\Z")
 _IN_QUERY = re.compile(r"://[^#]*\?[^#]*\Z")
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
 _LARGEST_CREDENTIAL_BYTES = 65_536
+# so LoadCredential=vidsense:FOLDER in the unit names each of the folder's files
+_LOADED_PREFIX = "vidsense_"
 
 
 class SubstitutionError(ValueError):
@@ -34,10 +40,11 @@ class SubstitutionError(ValueError):
 class Substitution:
     """Replaces `{NAME}` and remembers which values must never be shown."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], *, beside: Path | None = None) -> None:
+        """``beside`` is the configuration's own folder of credentials."""
         self._environ = environ
-        folder = environ.get("CREDENTIALS_DIRECTORY")
-        self._credentials = Path(folder) if folder else None
+        loaded = environ.get("CREDENTIALS_DIRECTORY")
+        self._folders = [folder for folder in (Path(loaded) if loaded else None, beside) if folder]
         self.secrets: set[str] = set()
 
     def __call__(self, text: str) -> str:
@@ -80,22 +87,41 @@ class Substitution:
         return value
 
     def _credential(self, name: str) -> str:
-        if self._credentials is None:
-            raise SubstitutionError(
-                f"{{{name}}} is not in the environment, and systemd passed no credentials; set {name}, "
-                f"or write {{{{{name}}}}} if the braces are meant",
-                meant=nearest(name, self._environ),
-            )
-        path = self._credentials / name
-        try:
-            with path.open("rb") as file:
-                content = file.read(_LARGEST_CREDENTIAL_BYTES)
-            return content.decode().rstrip("\r\n")
-        except FileNotFoundError:
-            raise SubstitutionError(
-                f"{{{name}}} is neither in the environment nor a file in {self._credentials}",
-                meant=nearest(name, self._environ),
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise SubstitutionError(f"{{{name}}} cannot be read from {path}: {reason}") from None
+        for folder in self._folders:
+            for path in (folder / name, folder / f"{_LOADED_PREFIX}{name}"):
+                # the service's user may not enter the folder beside: systemd has read it for the service
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                    return _line_of_text(path, name)
+        raise SubstitutionError(
+            f"{{{name}}} is not in the environment, and {self._where(name)}; set {name}, "
+            f"or write {{{{{name}}}}} if the braces are meant",
+            meant=nearest(name, [*self._environ, *self._credential_names()]),
+        )
+
+    def _where(self, name: str) -> str:
+        folders = " or ".join(str(folder) for folder in self._folders if _is_folder(folder))
+        return f"no file {name} can be read in {folders}" if folders else "there is no folder of credentials"
+
+    def _credential_names(self) -> Iterator[str]:
+        for folder in self._folders:
+            with contextlib.suppress(OSError):
+                yield from (path.name.removeprefix(_LOADED_PREFIX) for path in folder.iterdir())
+
+
+def _line_of_text(path: Path, name: str) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_CREDENTIAL_BYTES)
+        return content.decode().rstrip("\r\n")
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SubstitutionError(f"{{{name}}} cannot be read from {path}: {reason}") from None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return False
