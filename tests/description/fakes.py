@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from vidsense_daemon.base.clock import Clock
+from vidsense_daemon.base.errors import StoreError, TransientError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import (
     Description,
@@ -105,6 +106,8 @@ class MemoryQueue:
     running: dict[str, EventRecord] = field(default_factory=dict)
     finished: dict[str, Description] = field(default_factory=dict)
     postponed: list[tuple[str, str]] = field(default_factory=list)
+    full: bool = False  # the disk is: nothing can be stored
+    deleted: set[str] = field(default_factory=set)
 
     def owe(self, *records: EventRecord) -> None:
         for owed in records:
@@ -118,7 +121,23 @@ class MemoryQueue:
         self.running[claimed.event.id] = claimed
         return claimed
 
+    def claim_beside(self, record: EventRecord, *, within_s: float, limit: int, now: datetime) -> list[EventRecord]:
+        beside = [
+            event_id
+            for event_id, (owed, at) in self.waiting.items()
+            if at <= now
+            and owed.event.camera == record.event.camera
+            and abs((owed.event.started_at - record.event.started_at).total_seconds()) <= within_s
+        ]
+        claimed = [self.waiting.pop(event_id)[0] for event_id in beside[:limit]]
+        self.running |= {taken.event.id: taken for taken in claimed}
+        return claimed
+
     def finish(self, event_id: str, description: Description, now: datetime) -> None:
+        if self.full:
+            raise TransientError("the disk is full")
+        if event_id in self.deleted:
+            raise StoreError("it was deleted")
         del self.running[event_id]
         self.finished[event_id] = description
 

@@ -105,6 +105,8 @@ def test_all_questions_share_one_beginning(server: Fake, describer: Make, tmp_pa
         Fault("raw", body="[1, 2]\n"),
         Fault("raw", body="data: [1, 2]\n\n"),
         Fault("raw", body='{"done": true}'),
+        Fault("raw", body="data: " + "[" * 100_000),
+        Fault("raw", body="[" * 100_000),
         Fault("reset"),
         Fault("drop"),
         Fault("mid_error"),

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from vidsense_daemon.base.clock import SystemClock
-from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.base.errors import PermanentError, TransientError
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.description.worker import DescriptionWork
-from vidsense_daemon.domain.events import Description, DescriptionStatus, EventRecord
+from vidsense_daemon.domain.events import Description, DescriptionStatus, EventRecord, Severity
 
 from .fake_ollama import FakeOllama
 from .fake_wire import Fault
@@ -32,7 +32,7 @@ def work(queue: MemoryQueue, describer: Callable[..., ModelDescriber], clock: Si
 
 
 def many(folder: Path, count: int) -> list[EventRecord]:
-    return [record(folder, id=str(number)) for number in range(count)]
+    return [record(folder, id=str(number), severity=Severity.ALERT) for number in range(count)]
 
 
 def drain_for_an_hour(work: DescriptionWork, clock: SimulatedClock) -> None:
@@ -178,3 +178,30 @@ def test_a_stop_in_the_middle_leaves_the_event_owed(
 
     assert worker.join(5)
     assert list(queue.waiting) == ["1795369323000-abcdef"]
+
+
+def test_words_that_cannot_be_stored_now_are_kept(
+    work: DescriptionWork, queue: MemoryQueue, server: FakeOllama, tmp_path: Path
+) -> None:
+    """A full disk does not cost the minutes that a model took: nothing new is claimed until the words are stored."""
+    queue.owe(*many(tmp_path, 2))
+    queue.full = True
+    for _ in range(3):
+        with pytest.raises(TransientError):
+            work.drain()
+
+    assert len(server.chats()) == 1
+    queue.full = False
+    assert work.drain() == 1
+    assert len(queue.finished) == 2
+
+
+def test_an_event_that_was_deleted_meanwhile_stops_nobody(
+    work: DescriptionWork, queue: MemoryQueue, tmp_path: Path
+) -> None:
+    """Whoever deletes an event while it is being described costs the next ones nothing."""
+    queue.owe(*many(tmp_path, 2))
+    queue.deleted = {"0"}
+    work.drain()
+
+    assert list(queue.finished) == ["1"]

@@ -107,7 +107,7 @@ def read_answer(text: str, *, frame_count: int, asked: str) -> tuple[VideoAnswer
     """
     try:
         found = json.loads(json_part(text))
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets a thousand deep are no answer
         return None, ["it is not one complete JSON object"]
     if not isinstance(found, Mapping):
         return None, ["it is not a JSON object"]

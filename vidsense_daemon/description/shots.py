@@ -51,7 +51,7 @@ def read_shots(stills: Sequence[StoredStill], started_at: datetime) -> list[Shot
     crop = motion_crop([still.box for still in ordered if still.box is not None])
     shots = []
     for still in ordered:
-        picture = _read(Path(still.path), crop)
+        picture = read_cut(Path(still.path), crop)
         if picture is not None:
             offset_s = (still.captured_at - started_at).total_seconds()
             shots.append(Shot(picture=picture, offset_s=offset_s, role=still.role))
@@ -92,20 +92,18 @@ def resized(picture: Picture, width_px: int, height_px: int) -> Picture:
     return _bytes_of(cv2.resize(picture, (width_px, height_px), interpolation=method))
 
 
-def thumbnail(picture: Picture) -> NDArray[np.float32]:
-    """(side, side, 3), 0..255: to compare pictures by. In colour, since a red coat on a lawn is grey on grey."""
-    side_px = _THUMBNAIL_PX
-    return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA), dtype=np.float32)
-
-
-def _read(path: Path, crop: Box) -> Picture | None:
+def read_cut(path: Path, crop: Box) -> Picture | None:
+    """The part of a JPEG on disk within ``crop``, shrunk to LONGEST_PX; none when it cannot be read."""
     try:
         packed = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     except OSError:
         return None
     if not packed.size:
         return None
-    picture = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    try:
+        picture = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    except cv2.error:  # a header that promises more pixels than OpenCV allows
+        return None
     if picture is None:
         return None
     height_px, width_px = picture.shape[:2]
@@ -113,6 +111,17 @@ def _read(path: Path, crop: Box) -> Picture | None:
     top, bottom = int(crop.top * height_px), round(crop.bottom * height_px)
     cut = picture[top : max(bottom, top + 1), left : max(right, left + 1)]
     return shrunk(_bytes_of(cut), LONGEST_PX).copy()
+
+
+def thumbnail(picture: Picture) -> NDArray[np.float32]:
+    """(side, side, 3), 0..255: to compare pictures by. In colour, since a red coat on a lawn is grey on grey."""
+    side_px = _THUMBNAIL_PX
+    return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Mean difference of two thumbnails, 0..255."""
+    return float(np.abs(one - other).mean())
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
@@ -132,7 +141,7 @@ def _without_repeats(shots: Sequence[Shot]) -> list[Shot]:
 
 
 def _alike(one: Picture, other: Picture) -> bool:
-    return float(np.abs(thumbnail(one) - thumbnail(other)).mean()) < _SAME_PICTURE
+    return difference(thumbnail(one), thumbnail(other)) < _SAME_PICTURE
 
 
 def _bytes_of(picture: Any) -> Picture:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field
 
 from vidsense_daemon.base.errors import DescriberError, PermanentError
 from vidsense_daemon.description.budget import room_for_pictures, text_tokens
@@ -166,7 +166,7 @@ def named(text: str) -> str:
 def _read(text: str, shown: Sequence[EventRecord]) -> Cited:
     try:
         words = _Words.model_validate(json.loads(json_part(text)))
-    except (ValueError, ValidationError):
+    except (ValueError, RecursionError):  # pydantic's errors are ValueErrors
         raise DescriberError("the model's answer was not in the form asked for") from None
     if not words.text or repeats_itself(words.text):
         raise DescriberError("the model wrote nothing of use")

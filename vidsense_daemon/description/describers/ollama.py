@@ -35,7 +35,10 @@ DEFAULT_URL = "http://127.0.0.1:11434"
 DEFAULT_MODEL = "llava:7b-v1.6-mistral-q2_K"
 
 # everything that the client raises when the server is not as it should be; pydantic's and json's errors are ValueErrors
-_FAILURES = (ollama.ResponseError, ConnectionError, httpx.HTTPError, ValueError, TypeError, AttributeError)
+_FAILURES = (
+    *(ollama.ResponseError, ConnectionError, httpx.HTTPError),
+    *(ValueError, TypeError, AttributeError, RecursionError),
+)
 _CONNECT_TIMEOUT_S = 3.0
 _WRITE_TIMEOUT_S = 10.0
 _LOOK_TIMEOUT_S = 10.0
@@ -261,7 +264,7 @@ def _reason(error: Exception) -> str:
     text = error.error if isinstance(error, ollama.ResponseError) else str(error)
     try:
         inner = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         inner = None
     if isinstance(inner, Mapping):
         found = inner.get("error", inner)

@@ -32,7 +32,7 @@ _MARK = "[img]"
 _DATA = "data:"
 _DONE = "[DONE]"
 # malformed answers, and answers of another shape than the API's
-_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError)
+_UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
 T = TypeVar("T")
 
