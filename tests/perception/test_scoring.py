@@ -112,6 +112,13 @@ def test_moving_frames_are_not_judged_with_calm_ones() -> None:
     assert np.array_equal(change(cropped(0, "empty", moving=False), cropped(1)), change(cropped(1)))
 
 
+def test_another_thing_elsewhere_is_not_judged_together() -> None:
+    """A swaying branch at the other end of the picture doesn't thin the look at a visitor."""
+    branch = cropped(0, "dog", box=Box(0.8, 0.8, 0.9, 0.9))
+
+    assert np.array_equal(change(branch, cropped(1)), change(cropped(1)))
+
+
 def test_what_was_seen_long_ago_does_not_count() -> None:
     """A calm camera's window may span minutes: only its last two seconds are the present."""
     assert np.array_equal(change(cropped(0, "car", at_s=0.0), cropped(1, at_s=60.0)), change(cropped(1)))

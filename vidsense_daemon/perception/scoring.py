@@ -7,9 +7,9 @@
 
 Subtracting the background takes out what always hangs on the wall; dividing by σ_k, the spread of ordinary pictures
 along a text, makes texts comparable: "a person" varies more than "a bicycle" does. The mean over the window takes out
-what a single crop only happens to look like: it removed every false event of the measured cameras and cost a third of a
-second. Right after a start or a scene change there is no background yet (b = 0): then s also counts what always stands
-there, and must clear a higher bar. docs/decisions/0005 has the reasons, docs/perception.md the figures.
+what a single crop only happens to look like: on the measured cameras it removed the last false events and no true one.
+Right after a start or a scene change there is no background yet (b = 0): then s also counts what always stands there,
+and must clear a higher bar. docs/decisions/0005 has the reasons, docs/perception.md the figures.
 
 D = dimension of the embedding space, N = texts.
 """
@@ -23,10 +23,11 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsense_daemon.domain.frames import Box
 from vidsense_daemon.domain.windows import EmbeddedFrame, Embedding, Window
 from vidsense_daemon.perception.windows import input_of
 
-_LEAST_RIVAL_MARGIN = 0.25  # a third of the false events were won by less, and hardly a true one
+_LEAST_RIVAL_MARGIN = 0.25  # a third of the false events were won by less, and one true one of 22
 _PRESENT = timedelta(seconds=2)  # what is older says little of now: a calm camera's window may span minutes
 _FILLS_PICTURE_RATIO = 0.5  # of the picture's area: from here on the crop shows hardly less than the whole
 
@@ -64,19 +65,18 @@ class Look:
 def look_at(window: Window) -> Look | None:
     """What the window's present frames show; none when its newest frame shows another scene than the one before.
 
-    Moving frames are judged with moving ones and calm with calm: they look at different boxes.
+    Those are its newest frame and the others that show the same thing, as far as can be told: moving like it (calm
+    frames look at where something moved last), in a box that touches its box, within the last seconds.
     """
     newest = window.frames[-1]
     if newest.scene_changed:
         return None
-    changes, cold = [], _view(newest)[1] is None
-    for frame, contextualised in zip(window.frames, window.contextualised, strict=True):
-        seen, background = _view(frame)
-        alike = frame.moving == newest.moving and (background is None) == cold and not frame.scene_changed
-        if alike and newest.captured_at - frame.captured_at <= _PRESENT:
-            # what the temporal transformer added to the frame counts for each of its views; untrained, it is nothing
-            seen = seen + (contextualised - input_of(frame))  # (D,)
-            changes.append(seen if background is None else seen - background)
+    cold = _view(newest)[1] is None
+    changes = [
+        _change(frame, contextualised)
+        for frame, contextualised in zip(window.frames, window.contextualised, strict=True)
+        if _same_thing(frame, newest) and (_view(frame)[1] is None) == cold
+    ]
     return Look(change=np.mean(changes, axis=0), cold=cold)
 
 
@@ -85,6 +85,25 @@ def score(look: Look, texts: TriggerTexts) -> Score:
     own = float((texts.own @ look.change).max())
     rival = float((texts.rivals @ look.change).max()) if len(texts.rivals) else -math.inf
     return Score(presence=own - float((texts.nothing @ look.change).mean()), rival_margin=own - rival)
+
+
+def _same_thing(frame: EmbeddedFrame, newest: EmbeddedFrame) -> bool:
+    """Whether ``frame`` looks at what ``newest`` looks at."""
+    present = newest.captured_at - frame.captured_at <= _PRESENT
+    return present and frame.moving == newest.moving and not frame.scene_changed and _touch(frame.box, newest.box)
+
+
+def _touch(a: Box | None, b: Box | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return min(a.right, b.right) >= max(a.left, b.left) and min(a.bottom, b.bottom) >= max(a.top, b.top)
+
+
+def _change(frame: EmbeddedFrame, contextualised: Embedding) -> Embedding:
+    """The frame's z − b, with what the temporal transformer added to the frame: nothing while it is untrained. (D,)"""
+    seen, background = _view(frame)
+    seen = seen + (contextualised - input_of(frame))
+    return seen if background is None else seen - background
 
 
 def _view(frame: EmbeddedFrame) -> tuple[Embedding, Embedding | None]:
