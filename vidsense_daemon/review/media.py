@@ -37,7 +37,7 @@ def clip_response(path: Path, *, media_dir: Path) -> Response:
     checked = _inside(path, media_dir)
     try:
         status = checked.lstat()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
         raise _gone() from error
     if not stat.S_ISREG(status.st_mode):
         raise _gone()

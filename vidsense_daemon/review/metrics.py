@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -118,13 +119,24 @@ def of_counts(counts: Mapping[str, int]) -> Iterator[Measurement]:
 
 
 def of_disk(media_dir: Path) -> Iterator[Measurement]:
-    """The disk that holds the stills; nothing while the folder is not there yet."""
-    folder = next((path for path in (media_dir, *media_dir.parents) if path.exists()), None)
-    if folder is None:
-        return
-    usage = shutil.disk_usage(folder)
+    """The disk that holds the stills."""
+    usage = disk_usage_of(media_dir)
     yield Measurement("vidsense_disk_free_bytes", "left for stills and the database", usage.free)
     yield Measurement("vidsense_disk_total_bytes", "size of that disk", usage.total)
+
+
+def disk_usage_of(media_dir: Path) -> DiskUsage:
+    """Of the disk that holds the stills, also while their folder is not there yet."""
+    folder = next(path for path in (media_dir, *media_dir.parents) if path.exists())
+    total, _, free = shutil.disk_usage(folder)
+    return DiskUsage(total=total, free=free)
+
+
+class DiskUsage(NamedTuple):
+    """Bytes of a disk."""
+
+    total: int
+    free: int
 
 
 class _SlowCounts:

@@ -20,6 +20,7 @@ from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.events_api import EventId, needed
 from vidsense_daemon.review.evidence import evidence_of
 from vidsense_daemon.review.listing import CURSOR_PATTERN, Listing, Page, Wanted
+from vidsense_daemon.review.metrics import disk_usage_of
 from vidsense_daemon.review.ports import Ports
 from vidsense_daemon.review.problems import Problem, title_of
 from vidsense_daemon.review.rendering import Rendering
@@ -145,6 +146,8 @@ class Pages:
             ready=self._ports.is_ready(),
             counts=self._ports.archive.counts(),
             sights=self._board.cameras(),
+            numbers=[one for source in self._ports.measurements for one in source()],
+            free_bytes=disk_usage_of(self._ports.media_dir).free,
         )
 
     def problem(self, problem: Problem) -> Response:

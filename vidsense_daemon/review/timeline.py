@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from vidsense_daemon.domain.events import EventRecord, Severity
 
 DAY_MINUTES = 24 * 60
-_NARROWEST_MINUTES = 4.0  # on a phone a minute is a quarter of a pixel, and a finger needs more
+_NARROWEST_MINUTES = 8.0  # on a phone that is two pixels: less would not be seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,12 @@ if (event.dataset.reviewed === "no" && event.dataset.state === "closed") {
   }, LOOKED_AT_MS);
 }
 
-const press = (action) => document.querySelector(`form[data-action^="${action}"] button`)?.click();
+const press = (selector) => document.querySelector(selector)?.click();
 document.addEventListener("keydown", (pressed) => {
   const key = pageKey(pressed);
-  if (key === "g") press("feedback-good");
-  else if (key === "b") press("feedback-bad");
-  else if (key === "p") press("pin");
-  else if (key === "u" || key === "Escape") document.querySelector("[data-back]").click();
+  if (key === "g" || key === "b") press(`[data-key=${key}]`);
+  else if (key === "p") press("form[data-action^=pin] button");
+  else if (key === "u" || key === "Escape") press("[data-back]");
 });
 
 // back to the list as it was, with its place and filters, when we came from there

@@ -13,6 +13,9 @@ function show(camera) {
     state.className = `state ${camera.state}`;
     card.className = `camera-card ${camera.state}`;
   }
+  card.querySelector(".fault").textContent = camera.message;
+  const seen = card.querySelector(".seen");
+  if (seen && camera.last_frame_at_ms) seen.textContent = new Date(camera.last_frame_at_ms).toLocaleTimeString("en-GB");
   if (!camera.still_url) return;
   const holder = card.querySelector(".picture");
   let picture = holder.querySelector("img");

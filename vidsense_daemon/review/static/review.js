@@ -1,5 +1,5 @@
 // The review page: more cards while scrolling, new ones as they happen, and the keyboard.
-import { ask, pageKey, say, trying } from "./common.js";
+import { ask, element, pageKey, say, trying } from "./common.js";
 
 const cards = document.querySelector("#cards");
 const all = () => [...cards.querySelectorAll(".card")];
@@ -7,17 +7,18 @@ let current = null;
 
 // --- days between the cards
 
+// What is right already is not touched: thousands of cards would be laid out anew.
 function markDays() {
-  cards.querySelectorAll(".day").forEach((day) => day.remove());
   let day = "";
   for (const card of all()) {
-    if (card.dataset.day !== day) {
-      day = card.dataset.day;
-      const heading = document.createElement("h2");
-      heading.className = "day";
-      heading.textContent = day;
-      card.before(heading);
+    const before = card.previousElementSibling;
+    const heading = before?.classList.contains("day") ? before : null;
+    if (card.dataset.day === day) heading?.remove();
+    else if (heading?.textContent !== card.dataset.day) {
+      heading?.remove();
+      card.before(element("h2", { class: "day" }, card.dataset.day));
     }
+    day = card.dataset.day;
   }
 }
 
@@ -100,7 +101,7 @@ async function judge(verdict) {
   const card = current;
   await trying(async () => {
     await ask("POST", `/api/events/${card.dataset.id}/feedback`, { verdict });
-    card.querySelector(".verdict").textContent = verdict === "good" ? "👍" : "👎";
+    for (const mark of card.querySelectorAll(".verdict")) mark.hidden = !mark.classList.contains(verdict);
     say(`Marked ${verdict}`);
     step(1);
   });
@@ -120,6 +121,7 @@ async function pin() {
   const card = current;
   await trying(async () => {
     await ask("PATCH", `/api/events/${card.dataset.id}`, { pinned: true });
+    card.querySelector(".pinned").hidden = false;
     say("Pinned");
   });
 }
@@ -147,6 +149,8 @@ cards.addEventListener("focusin", (event) => {
 for (const field of document.querySelectorAll("#filters select, #filters input[type=date]")) {
   field.addEventListener("change", () => field.form.requestSubmit());
 }
+// a choice takes effect at once, and Enter sends a text
+document.querySelector("#filters button").hidden = true;
 // empty fields would only make the address long
 document.querySelector("#filters").addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
