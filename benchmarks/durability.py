@@ -91,8 +91,9 @@ def power(folder: Path, runs: int) -> None:
 
 
 def cut_power(folder: Path, mode: str, run: str) -> tuple[list[str], int, str]:
-    image, after, mount = folder / "disk.img", folder / "after.img", folder / "disk"
-    mount.mkdir(exist_ok=True)
+    # files of their own for each run: the kernel may hold on to the last run's for a while
+    image, after, mount = (folder / f"{run}-{mode}-{name}" for name in ("disk.img", "after.img", "disk"))
+    mount.mkdir()
     with image.open("wb") as file:
         file.truncate(256 * 1024 * 1024)
     subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
@@ -113,6 +114,8 @@ def cut_power(folder: Path, mode: str, run: str) -> tuple[list[str], int, str]:
         return ids, *missing(mount, ids)
     finally:
         subprocess.run(["umount", mount], check=True)
+        image.unlink()
+        after.unlink()
 
 
 def copy_of_one_moment(image: Path, after: Path) -> None:
