@@ -32,7 +32,7 @@ def queue(clock: SimulatedClock) -> MemoryQueue:
 
 @pytest.fixture
 def work(queue: MemoryQueue, describer: Callable[..., ModelDescriber], clock: SimulatedClock) -> DescriptionWork:
-    made = describer(queries=(), client={"first_token_timeout_s": 0.2})
+    made = describer(queries=())
     return DescriptionWork(queue, made, BuiltinDescriber(zone=UTC), bursts=queue, clock=clock)
 
 
