@@ -21,7 +21,12 @@ from vidsense_daemon.settings.paths import config_candidates, find_config, state
 )
 def test_the_state_lives_where_the_nearest_word_says(environ: dict[str, str], expected: str) -> None:
     """The operator's own variable, then systemd's, then the user's folder."""
-    assert state_dir(environ) == Path(expected)
+    assert state_dir(environ, of_the_service=Path("/nowhere")) == Path(expected)
+
+
+def test_the_services_user_means_the_services_folder(tmp_path: Path) -> None:
+    """`sudo -u vidsense vidsense events list` shows what the service has recorded, and so does root's."""
+    assert state_dir({"HOME": "/home/ann"}, of_the_service=tmp_path) == tmp_path
 
 
 def test_the_option_names_the_configuration(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-from dataclasses import asdict, replace
 
+from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option, load_settings
-from vidsense_daemon.cli.output import say, say_json
+from vidsense_daemon.cli.output import say_json
 from vidsense_daemon.settings.paths import find_config, state_dir
 
 
@@ -24,19 +24,16 @@ def add(subparsers: Subparsers) -> None:
 
 def _check(args: argparse.Namespace) -> int:
     settings = load_settings(args)
+    from vidsense_daemon.cli.findings import as_json, told
     from vidsense_daemon.daemon import checking
+    from vidsense_daemon.daemon.findings import Verdict, good, worst
 
     redactor = Redactor(settings.secrets)
+    logs.configure(json=False, level="error", redactor=redactor)  # what the parts log, the findings say better
     path = find_config(args.config, os.environ)
-    all_ok = True
-    first = checking.Finding("configuration", ok=True, says=f"{path} names {len(settings.cameras)} cameras")
+    first = good("configuration", f"{path} names {len(settings.cameras)} cameras")
     rest = checking.findings(settings, state_dir=state_dir(os.environ), offline=args.offline)
-    found = []
-    for finding in itertools.chain([first], rest):
-        all_ok &= finding.ok
-        found.append(replace(finding, says=redactor.text(finding.says)))
-        if not args.json:  # told at once: a camera may take its time
-            say(f"{'ok    ' if finding.ok else 'failed'}  {finding.what}: {found[-1].says}")
+    found = told(itertools.chain([first], rest), redactor=redactor, quiet=args.json)
     if args.json:
-        say_json([asdict(finding) for finding in found], indent=2)
-    return EXIT_OK if all_ok else EXIT_FAILED
+        say_json(as_json(found), indent=2)
+    return EXIT_FAILED if worst(found) is Verdict.FAILED else EXIT_OK

@@ -15,11 +15,25 @@ from collections.abc import Sequence
 from vidsense_daemon import __version__
 from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, ConfigError, VidsenseError
 from vidsense_daemon.base.redact import url_credentials
-from vidsense_daemon.cli import cameras, check, config, db, demo, events, install, models, replay, run, search, train
+from vidsense_daemon.cli import (
+    cameras,
+    check,
+    config,
+    db,
+    demo,
+    doctor,
+    events,
+    install,
+    models,
+    replay,
+    run,
+    search,
+    train,
+)
 from vidsense_daemon.cli.output import note
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-_COMMANDS = (run, check, install, replay, events, search, cameras, config, models, db, train, demo)
+_COMMANDS = (run, check, doctor, install, replay, events, search, cameras, config, models, db, train, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:

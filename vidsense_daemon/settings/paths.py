@@ -2,26 +2,34 @@
 
 configuration  --config · $VIDSENSE_CONFIG · ./vidsense.yaml · ~/.config/vidsense/vidsense.yaml ·
                /etc/vidsense/vidsense.yaml
-state          $VIDSENSE_STATE_DIR · $STATE_DIRECTORY (systemd) · ~/.local/state/vidsense
+state          $VIDSENSE_STATE_DIR · $STATE_DIRECTORY (systemd) · /var/lib/vidsense, for root and for its owner ·
+               ~/.local/state/vidsense
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from vidsense_daemon.base.errors import ConfigError
 
 _FILE_NAME = "vidsense.yaml"
+_OF_THE_SERVICE = Path("/var/lib/vidsense")
 
 
-def state_dir(environ: Mapping[str, str]) -> Path:
-    """The folder of the database and the stills, absolute; it may not exist yet."""
+def state_dir(environ: Mapping[str, str], *, of_the_service: Path = _OF_THE_SERVICE) -> Path:
+    """The folder of the database and the stills, absolute; it may not exist yet.
+
+    ``of_the_service`` is the system service's: its user, and root, mean that one when they say nothing else.
+    """
     if own := environ.get("VIDSENSE_STATE_DIR"):
         return Path(own).expanduser().absolute()
     if given := environ.get("STATE_DIRECTORY"):
         # systemd passes every folder of StateDirectory=, colon-separated; the unit's first is the daemon's
         return Path(given.split(":", maxsplit=1)[0]).absolute()
+    if of_the_service.is_dir() and os.geteuid() in (0, of_the_service.stat().st_uid):
+        return of_the_service
     base = environ.get("XDG_STATE_HOME") or str(_home(environ) / ".local" / "state")
     return Path(base) / "vidsense"
 
