@@ -21,7 +21,14 @@ from vidsense_daemon.settings.schema import Stream
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "vidsense_daemon"
 EXAMPLE = ROOT / "config" / "vidsense.example.yaml"
-ENVIRON = {"CAM_USER": "viewer", "CAM_PASSWORD": "secret", "WEBHOOK_SECRET": "whsec_x", "WEBHOOK_TOKEN": "token"}
+ENVIRON = {
+    "CAM_USER": "viewer",
+    "CAM_PASSWORD": "secret",
+    "WEBHOOK_SECRET": "whsec_x",
+    "WEBHOOK_TOKEN": "token",
+    "NTFY_TOPIC": "topic",
+    "MQTT_PASSWORD": "secret",
+}
 
 _SWITCHED_OFF = re.compile(r"^(\s*)#(?=\S)", re.MULTILINE)
 _KEY_LINE = re.compile(r"^\s*(?:- |#)?(\w+):")

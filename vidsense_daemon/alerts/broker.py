@@ -8,6 +8,7 @@ send again what the outbox sends again, too.
 from __future__ import annotations
 
 import ssl
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,6 +57,7 @@ class Broker:
         self._tell_ready = on_ready
         self._tell_message = on_message
         self._trouble = "it has not answered yet"
+        self._answered = threading.Event()
         self._log = structlog.get_logger().bind(hook=hook, broker=self._address)
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv311)
         self._client.reconnect_delay_set(_RECONNECT_FIRST_S, _RECONNECT_CAP_S)
@@ -71,8 +73,12 @@ class Broker:
         self._client.connect_async(host, port, keepalive=keepalive_s)
 
     def start(self) -> None:
-        """Connect, in the background and as often as it takes."""
+        """Connect, in the background and as often as it takes; a second call does nothing."""
         self._client.loop_start()
+
+    def await_answer(self, limit_s: float) -> bool:
+        """Wait for the first answer, a refusal included; false when there was none within ``limit_s``."""
+        return self._answered.wait(limit_s)
 
     def stop(self) -> None:
         """Disconnect; the broker then does not publish the will."""
@@ -113,13 +119,15 @@ class Broker:
         if reason.is_failure:
             self._trouble = f"it says {reason}; check the hook's username and password"
             self._log.warning("broker_refused", reason=str(reason))
-            return
-        self._log.info("broker_connected")
-        client.subscribe(self._subscriptions)
-        self._tell_ready()
+        else:
+            self._log.info("broker_connected")
+            client.subscribe(self._subscriptions)
+            self._tell_ready()
+        self._answered.set()
 
     def _on_connect_fail(self, _client: paho.Client, _: Any) -> None:
         self._trouble = "nobody answers there; is it running?"
+        self._answered.set()
 
     def _on_disconnect(
         self, _client: paho.Client, _: Any, __: paho.DisconnectFlags, reason: ReasonCode, ___: Properties | None

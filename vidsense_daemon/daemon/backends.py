@@ -14,15 +14,13 @@ from typing import Any
 
 import structlog
 
-from vidsense_daemon.alerts.hooks.command import Command
-from vidsense_daemon.alerts.hooks.webhook import Webhook
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.daemon.storage import Storage, backup_dir, cache_dir, models_dir
 from vidsense_daemon.description.describers.auto import AutoDescriber
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.description.describers.ollama import Ollama
-from vidsense_daemon.domain.ports import Describer, Encoder, Hook
+from vidsense_daemon.domain.ports import Describer, Encoder
 from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
@@ -30,12 +28,10 @@ from vidsense_daemon.perception.triggers import TriggerRule
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import (
     BackupBlock,
-    CommandHook,
     DescriberBlock,
     EncoderBlock,
     RetentionBlock,
     Settings,
-    WebhookHook,
 )
 from vidsense_daemon.store.retention import Retention, Rule
 
@@ -95,32 +91,6 @@ def build_describer(settings: DescriberBlock, *, cameras: Sequence[ResolvedCamer
         "auto": lambda: AutoDescriber(model_describer(), BuiltinDescriber(zone=zone)),
     }
     return builders[settings.backend]()
-
-
-def build_hooks(settings: Sequence[Any]) -> dict[str, Hook]:
-    """The hooks by name.
-
-    Raises:
-        ConfigError: one can't work as configured.
-    """
-    builders: dict[type, Callable[[Any], Hook]] = {WebhookHook: _webhook, CommandHook: _command}
-    return {hook.name: builders[type(hook)](hook) for hook in settings}
-
-
-def _webhook(settings: WebhookHook) -> Hook:
-    return Webhook(
-        name=settings.name,
-        url=settings.url,
-        secrets=(settings.secret,) if settings.secret else (),
-        headers=settings.headers,
-        timeout_s=settings.timeout_s,
-        allow_plain_http=settings.allow_plain_http,
-        ca_file=settings.ca_file,
-    )
-
-
-def _command(settings: CommandHook) -> Hook:
-    return Command(name=settings.name, argv=settings.argv, timeout_s=settings.timeout_s)
 
 
 def refused_triggers(camera: ResolvedCamera, *, encoder_backend: str) -> dict[str, str]:

@@ -1,34 +1,35 @@
-"""Try what a configuration names, without running it: for `vidsense check`. Cameras are tried side by side."""
+"""Try what a configuration names, without running it: `vidsense check`, and half of `vidsense doctor`.
+
+Every part is used as the daemon would use it: the encoder is loaded, the describer is asked, the cameras are watched
+until their first frame, side by side.
+"""
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from vidsense_daemon.base.errors import VidsenseError
+from vidsense_daemon.base.errors import DescriberUnavailableError, VidsenseError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends
+from vidsense_daemon.daemon.alerting import Alerting
+from vidsense_daemon.daemon.findings import Finding, bad, doubtful, good
 from vidsense_daemon.daemon.storage import database_url
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.domain.frames import Frame
+from vidsense_daemon.settings.hooks import MqttHook, NamedHook, WebhookHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
-from vidsense_daemon.settings.schema import Settings
+from vidsense_daemon.settings.schema import DescriberBlock, Settings
 from vidsense_daemon.store.upgrade import status
 
 _CAMERA_LIMIT_S = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What became of one thing that the configuration names; holds no password."""
-
-    what: str
-    ok: bool
-    says: str
+_CONNECT_LIMIT_S = 5.0
+_PORTS = {"http": 80, "https": 443}
 
 
 def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[Finding]:
@@ -36,48 +37,87 @@ def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[
     cameras = backends.resolved_cameras(settings)
     backend = backends.choose_encoder(settings.encoder, state_dir=state_dir)
     yield _encoder(settings, backend=backend, state_dir=state_dir)
-    yield from _triggers(cameras, encoder_backend=backend)
+    yield from _triggers(cameras, encoder_backend=backend, model=settings.encoder.model)
+    yield database(state_dir)
     yield _hooks(settings)
-    yield _database(state_dir)
     if not offline:
+        yield from _receivers(settings.hooks)
         yield _describer(settings, cameras)
         yield from _streams(cameras)
+
+
+def database(state_dir: Path) -> Finding:
+    """Whether the database is there, sound and of this program's version."""
+    what = "database"
+    if not (state_dir / "vidsense.db").exists():
+        return good(what, f"none in {state_dir} yet: the first run makes it")
+    try:
+        found = status(database_url(state_dir))
+    except VidsenseError as error:
+        return bad(what, str(error), "vidsense db status")
+    if found.integrity != "ok":
+        return bad(what, f"{found.path} is damaged: {found.integrity}", "vidsense db restore FILE")
+    if not found.is_current:
+        return doubtful(what, f"{found.path} is of an older version", "vidsense db upgrade")
+    return good(what, f"{found.path}, {found.size_bytes / 1e6:.1f} MB, sound")
 
 
 def _encoder(settings: Settings, *, backend: str, state_dir: Path) -> Finding:
     try:
         encoder = backends.build_encoder(settings.encoder, backend=backend, state_dir=state_dir)
     except VidsenseError as error:
-        return Finding("encoder", ok=False, says=str(error))
-    return Finding("encoder", ok=True, says=f"{backend}: {encoder.name}")
+        mend = f"vidsense models pull {settings.encoder.model}" if backend == "clip" else ""
+        return bad("encoder", str(error), mend)
+    return good("encoder", f"{backend}: {encoder.name}")
 
 
-def _triggers(cameras: Sequence[ResolvedCamera], *, encoder_backend: str) -> Iterator[Finding]:
+def _triggers(cameras: Sequence[ResolvedCamera], *, encoder_backend: str, model: str) -> Iterator[Finding]:
     for camera in cameras:
         refused = backends.refused_triggers(camera, encoder_backend=encoder_backend)
         for name, reason in refused.items():
-            yield Finding(f"trigger {name} on {camera.name}", ok=False, says=reason)
+            yield bad(f"trigger {name} on {camera.name}", reason, f"reword it, or: vidsense models pull {model}")
         watched = [name for name in camera.triggers if name not in refused]
-        yield Finding(f"triggers of {camera.name}", ok=True, says=", ".join(watched) or "none: it will make no events")
+        what = f"triggers of {camera.name}"
+        if watched:
+            yield good(what, ", ".join(watched))
+        else:
+            yield doubtful(what, "none: it will make no events", f"list some under cameras.{camera.name}.triggers")
 
 
 def _hooks(settings: Settings) -> Finding:
     try:
-        hooks = backends.build_hooks(settings.hooks)
+        hooks = Alerting(settings.hooks, cameras=backends.resolved_cameras(settings)).hooks
     except VidsenseError as error:
-        return Finding("hooks", ok=False, says=str(error))
-    return Finding("hooks", ok=True, says=", ".join(hooks) or "none: nobody will be told")
+        return bad("hooks", str(error))
+    if not hooks:
+        return doubtful("hooks", "none: nobody will be told", "add one under hooks: (docs/hooks.md)")
+    return good("hooks", ", ".join(hooks))
 
 
-def _database(state_dir: Path) -> Finding:
-    if not (state_dir / "vidsense.db").exists():
-        return Finding("database", ok=True, says=f"none in {state_dir} yet: the first run makes it")
-    try:
-        found = status(database_url(state_dir))
-    except VidsenseError as error:
-        return Finding("database", ok=False, says=str(error))
-    sound = found.integrity == "ok"
-    return Finding("database", ok=sound, says=f"{found.path}, revision {found.revision}, integrity {found.integrity}")
+def _receivers(hooks: Sequence[NamedHook]) -> Iterator[Finding]:
+    """Whether somebody listens at the hooks' addresses; nothing is sent."""
+    for hook in hooks:
+        host, port = _address(hook)
+        if not host or not port:
+            continue
+        what = f"hook {hook.name}"
+        try:
+            with socket.create_connection((host, port), timeout=_CONNECT_LIMIT_S):
+                yield good(what, f"{host}:{port} listens")
+        except OSError as error:
+            says = f"{host}:{port} does not answer: {error.strerror or error}; what it is owed is kept and sent later"
+            yield doubtful(what, says, f"start the receiver, or correct the address of {hook.name}")
+
+
+def _address(hook: NamedHook) -> tuple[str, int]:
+    """Where a hook's receiver is; nothing for programs and for Apprise, whose URLs may begin with a token."""
+    match hook:
+        case MqttHook():
+            return hook.host, hook.port
+        case WebhookHook():
+            parts = urlsplit(hook.url)
+            return parts.hostname or "", parts.port or _PORTS[parts.scheme.lower()]
+    return "", 0
 
 
 def _describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding:
@@ -88,12 +128,16 @@ def _describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding
         if isinstance(describer, ModelDescriber):
             describer.look()
     except VidsenseError as error:
-        may_fall_back = block.backend == "auto"
-        rest = "; until then the builtin describer writes" if may_fall_back else ""
-        return Finding("describer", ok=may_fall_back, says=f"{error}{rest}")
+        if block.backend == "auto":
+            return doubtful("describer", f"{error}; until then the builtin describer writes", _mend(error, block))
+        return bad("describer", str(error), _mend(error, block))
     finally:
         describer.close()
-    return Finding("describer", ok=True, says=" ".join((describer.backend, describer.model)).strip())
+    return good("describer", " ".join((describer.backend, describer.model)).strip())
+
+
+def _mend(error: VidsenseError, block: DescriberBlock) -> str:
+    return "systemctl start ollama" if isinstance(error, DescriberUnavailableError) else f"ollama pull {block.model}"
 
 
 def _streams(cameras: Sequence[ResolvedCamera]) -> Iterator[Finding]:
@@ -128,9 +172,9 @@ class _Trial:
         state, what = self._state, f"camera {self._camera.name}"
         self._worker.join(5)
         if state is not None and state.phase is CameraPhase.STREAMING:
-            return Finding(what, ok=True, says=f"{state.codec} {state.width_px}x{state.height_px}, {state.decoder}")
+            return good(what, f"{state.codec} {state.width_px}x{state.height_px}, {state.decoder}")
         message = state.message if state and state.message else f"no frame within {_CAMERA_LIMIT_S:g} s"
-        return Finding(what, ok=False, says=message)
+        return bad(what, message, f"vidsense cameras probe {self._camera.name}")
 
     def _saw(self, _frame: Frame) -> None:
         self._decided.set()

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import structlog
 
-from vidsense_daemon.alerts.worker import AlertDelivery
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.base.errors import EXIT_OK
 from vidsense_daemon.base.notify import ServiceNotifier
@@ -26,19 +25,18 @@ from vidsense_daemon.capture.budget import FrameBudget
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends
+from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, WakingSink
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.daemon.schedule import Schedule
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.worker import DescriptionWork
-from vidsense_daemon.domain.events import DeliveryPhase
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.store.lock import StateLock
 
 _LOOK_EVERY_S = 1.0
 _STOP_WITHIN_S = 8.0  # systemd and people expect ten; the rest is for closing files
-_TOLD = (DeliveryPhase.OPENED, DeliveryPhase.DESCRIBED)
 _ENCODER_LIMIT_S = 300.0  # weights on a slow disk; only then is a silent perception thread stuck
 
 
@@ -56,6 +54,7 @@ class Daemon:
         self._cameras = backends.resolved_cameras(settings)
         self._notifier = ServiceNotifier()
         self._log = structlog.get_logger()
+        self._alerting = Alerting(settings.hooks, cameras=self._cameras, clock=self._clock)
         self._ending = threading.Event()
         self._fatal: tuple[int, str] | None = None
         self._budget = FrameBudget(max_frames_per_s=settings.max_frames_per_s)
@@ -73,17 +72,16 @@ class Daemon:
             ConfigError: another daemon runs on the state folder, or the configuration can't work.
             StoreError: the database can't be used.
         """
-        hooks = backends.build_hooks(self._settings.hooks)
         with StateLock(self._state_dir) as lock:
             storage = Storage(
                 self._state_dir,
-                hooks_for=lambda _event, phase: tuple(hooks) if phase in _TOLD else (),
+                hooks_for=self._alerting.hooks_for,
                 after_unclean_exit=lock.after_unclean_exit,
                 clock=self._clock,
             )
             try:
                 self._recover(storage)
-                self._run_workers(storage, hooks=AlertDelivery(outbox=storage.deliveries, hooks=hooks))
+                self._run_workers(storage)
             finally:
                 storage.close()
         return self._verdict()
@@ -98,11 +96,19 @@ class Daemon:
                 descriptions_pending=recovered.descriptions_pending,
             )
 
-    def _run_workers(self, storage: Storage, *, hooks: AlertDelivery) -> None:
+    def _run_workers(self, storage: Storage) -> None:
         zone = backends.local_zone()
         describer = backends.build_describer(self._settings.describer, cameras=self._cameras, zone=zone)
-        description = DescriptionWork(storage.descriptions(), describer, BuiltinDescriber(zone=zone))
-        perception = LivePerception(self._settings, cameras=self._cameras, storage=storage)
+        queue = WakingQueue(storage.descriptions(), self._alerting.wake)
+        description = DescriptionWork(queue, describer, BuiltinDescriber(zone=zone))
+        perception = LivePerception(
+            self._settings,
+            cameras=self._cameras,
+            storage=storage,
+            sink=WakingSink(storage.events, self._alerting.wake),
+            is_enabled=self._alerting.is_enabled,
+        )
+        self._alerting.deliver_from(storage.deliveries)
 
         writer = self._worker("db-writer", storage.events.write_behind)
         perceiving = self._worker("perception", perception.run, beat_limit_s=_ENCODER_LIMIT_S)
@@ -110,7 +116,7 @@ class Daemon:
         if self._await_encoder(perception):
             captures = [self._capture(camera, perception) for camera in self._cameras]
             describing = self._worker("description", description.run, beat_limit_s=self._description_limit_s())
-            delivering = self._worker("delivery", hooks.run)
+            delivering = self._worker("delivery", self._alerting.run)
             self._start(*captures, describing, delivering)
             with self._schedule(storage):
                 self._watch_over(storage)
@@ -130,6 +136,9 @@ class Daemon:
         def note_state(state: CameraState) -> None:
             before = self._states.get(camera.name)
             self._states[camera.name] = state
+            streams = state.phase is CameraPhase.STREAMING
+            if before is None or streams is not (before.phase is CameraPhase.STREAMING):
+                self._alerting.camera_connected(camera.name, connected=streams)
             lost = state.phase in (CameraPhase.WAITING, CameraPhase.ENDED)
             if lost and (before is None or before.phase is not state.phase):
                 perception.perceiver.camera_lost(camera.name)
@@ -168,6 +177,7 @@ class Daemon:
             if not stuck:
                 self._notifier.alive()
             streaming = sum(state.phase is CameraPhase.STREAMING for state in tuple(self._states.values()))
+            self._alerting.refresh()
             self._notifier.status(f"{streaming} of {len(self._cameras)} cameras streaming")
             if self._has_seen_all() and not _owes(storage):
                 self._log.info("recordings_ended")

@@ -6,7 +6,7 @@ PyTorch keeps its thread count per thread, and an encoder is not thread-safe: so
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import backends
@@ -16,6 +16,7 @@ from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.domain.ports import EventSink
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
+from vidsense_daemon.perception.watch import always_enabled
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings
 
@@ -28,6 +29,7 @@ def build_perceiver(
     sink: EventSink,
     mailbox: FrameMailbox,
     source: Source,
+    is_enabled: Callable[[str, str], bool] = always_enabled,
 ) -> tuple[Perceiver, int]:
     """A perceiver with its encoder loaded, and S: the side in px of the pictures that it takes. Takes seconds."""
     backend = backends.choose_encoder(settings.encoder, state_dir=storage.state_dir)
@@ -39,6 +41,7 @@ def build_perceiver(
         triggers={camera.name: backends.trigger_rules(camera, encoder_backend=backend) for camera in cameras},
         source=source,
         window_frames=settings.window.frames,
+        is_enabled=is_enabled,
     )
     return perceiver, encoder.picture_px
 
@@ -46,10 +49,20 @@ def build_perceiver(
 class LivePerception:
     """Body of the perception worker; once `ready` is set the encoder is loaded and `perceiver` is there."""
 
-    def __init__(self, settings: Settings, *, cameras: Sequence[ResolvedCamera], storage: Storage) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        cameras: Sequence[ResolvedCamera],
+        storage: Storage,
+        sink: EventSink,
+        is_enabled: Callable[[str, str], bool],
+    ) -> None:
         self._settings = settings
         self._cameras = cameras
         self._storage = storage
+        self._sink = sink
+        self._is_enabled = is_enabled
         self.mailbox = FrameMailbox()
         self.ready = threading.Event()
         self.perceiver: Perceiver
@@ -66,9 +79,10 @@ class LivePerception:
                 self._settings,
                 cameras=self._cameras,
                 storage=self._storage,
-                sink=self._storage.events,
+                sink=self._sink,
                 mailbox=self.mailbox,
                 source=Source.LIVE,
+                is_enabled=self._is_enabled,
             )
             self.ready.set()
         self.perceiver.run(worker)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import queue
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -34,7 +34,7 @@ from vidsense_daemon.perception.prompts import PromptBook
 from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.temporal import TemporalTransformer
 from vidsense_daemon.perception.triggers import TriggerRule
-from vidsense_daemon.perception.watch import CameraWatch
+from vidsense_daemon.perception.watch import CameraWatch, always_enabled
 from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of, seconds_of
 
 DEFAULT_WINDOW_FRAMES = 8
@@ -72,8 +72,13 @@ class Perceiver:
         temporal: TemporalTransformer | None = None,
         max_batch_pictures: int = 32,
         clock: Clock | None = None,
+        is_enabled: Callable[[str, str], bool] = always_enabled,
     ) -> None:
-        """``triggers`` names each camera's rules; a camera without any is still embedded and observed."""
+        """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
+
+        ``is_enabled`` says, by camera and trigger, whether it may make events now.
+        """
+        self._is_enabled = is_enabled
         self._encoder = encoder
         self._sink = OwedCalls(sink)
         self._mailbox = mailbox
@@ -195,6 +200,7 @@ class Perceiver:
                 sink=self._sink,
                 source=self._source,
                 encoder=self._encoder.name,
+                is_enabled=self._is_enabled,
             )
         return self._watches[camera]
 

@@ -7,7 +7,7 @@ what the camera scores while it is calm, and keeps each open event up to date.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -43,6 +43,11 @@ class _Watched:
     open: _Open | None = None
 
 
+def always_enabled(_camera: str, _trigger: str) -> bool:
+    """Nobody can switch a trigger off."""
+    return True
+
+
 class CameraWatch:
     """The triggers of one camera; not thread-safe."""
 
@@ -54,8 +59,11 @@ class CameraWatch:
         sink: EventSink,
         source: Source,
         encoder: str,
+        is_enabled: Callable[[str, str], bool] = always_enabled,
     ) -> None:
+        """``is_enabled`` is asked, by camera and trigger, for every window: a person may switch a trigger off."""
         self._camera = camera
+        self._is_enabled = is_enabled
         self._sink = sink
         self._source = source
         self._encoder = encoder
@@ -94,11 +102,12 @@ class CameraWatch:
 
     def _judge(self, watched: _Watched, look: Look, window: Window) -> None:
         frame, seen = window.frames[-1], score(look, watched.texts)
+        enabled = self._is_enabled(self._camera, watched.rule.name)
         threshold = watched.rule.cold_threshold if look.cold else watched.calm.threshold
         evidence = Evidence(
             at=frame.captured_at,
             presence=seen.presence,
-            holds=seen.wins and seen.presence > threshold and _in_zones(watched.rule, frame),
+            holds=enabled and seen.wins and seen.presence > threshold and _in_zones(watched.rule, frame),
             moving=frame.moving,
         )
         if self._is_calm(frame) and not look.cold and not watched.state.active:

@@ -21,6 +21,7 @@ def cross_check(marked: MarkedValues) -> Iterator[Mistake]:
     yield from _trigger_names(values, marked)
     yield from _zones_of_triggers(values, marked)
     yield from _hook_names(values, marked)
+    yield from _wishes_of_hooks(values, marked)
     yield from _rates(values, marked)
 
 
@@ -70,6 +71,26 @@ def _hook_names(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistak
             path = ("hooks", index, "name")
             yield Mistake(marked.place_of(path), path, f"another hook has the name '{name}', too", "a name of its own")
         seen.add(str(name))
+
+
+def _wishes_of_hooks(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistake]:
+    """A hook wants only what does not exist: it would stay silent for ever, and nobody would know."""
+    cameras = _block(values.get("cameras"))
+    known = {
+        "cameras": [str(name) for name in cameras],
+        "triggers": [str(name) for name in _block(values.get("triggers"))],
+        "zones": [str(zone) for camera in cameras.values() for zone in _block(_block(camera).get("zones"))],
+    }
+    hooks = values.get("hooks")
+    for number, hook in enumerate(hooks if isinstance(hooks, list) else []):
+        for key, names in known.items():
+            for index, name in enumerate(_texts(_block(hook).get(key))):
+                if name not in names:
+                    path = ("hooks", number, key, index)
+                    allowed = in_words(names) if names else f"there are no {key} yet"
+                    yield Mistake(
+                        marked.place_of(path), path, f"no '{name}' among the {key}", allowed, nearest(name, names)
+                    )
 
 
 def _rates(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistake]:

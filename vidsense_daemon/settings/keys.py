@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vidsense_daemon.settings.blocks import CONTENT_TYPE_PATTERN, HEADER_PATTERN, NAME_PATTERN, TOPIC_PATTERN
 from vidsense_daemon.settings.mistakes import KeyPath, in_words
-from vidsense_daemon.settings.schema import HEADER_PATTERN, NAME_PATTERN, Settings
+from vidsense_daemon.settings.schema import Settings
 
 Node = Mapping[str, Any]  # a part of a JSON schema
 
@@ -32,11 +33,14 @@ _FORMATS = {
     "camera-url": "rtsp://…, rtsps://…, http://…, https://…, or an absolute path",
     "http-url": "http://… or https://…",
     "path": "an absolute path",
+    "hours": '"22:00-07:00"; with days before it when not every day: "mon-fri 22:00-07:00", "sat,sun 00:00-24:00"',
     "outline": '"x,y,x,y,…": at least 3 points, each number from 0 to 1',
 }
 _PATTERNS = {
     NAME_PATTERN: "a name: lower-case letters, digits and _, at most 64",
     HEADER_PATTERN: "a header's name: letters, digits and -",
+    CONTENT_TYPE_PATTERN: "a media type, such as text/plain or application/json",
+    TOPIC_PATTERN: "levels of an MQTT topic: letters, digits, _ and -, with / between",
 }
 
 

@@ -205,7 +205,7 @@ class _Builder:
         if tag not in {"str", "int", "float", "merge"}:
             return self._unknown_tag(node, path)
         try:
-            return self._readable(self._substitute(text), place, path)
+            return self._readable(text if _is_template(path) else self._substitute(text), place, path)
         except SubstitutionError as error:
             self._marked.mistakes.append(Mistake(place, path, str(error), meant=error.meant))
             return UNKNOWN
@@ -226,6 +226,14 @@ class _Builder:
 
     def _mistake(self, place: Place, path: KeyPath, problem: str, allowed: str) -> None:
         self._marked.mistakes.append(Mistake(place, path, problem, allowed))
+
+
+def _is_template(path: KeyPath) -> bool:
+    """A hook's own words: their braces are Jinja's, and what is secret does not belong into a message."""
+    match path:
+        case ("hooks", int(), "title" | "body"):
+            return True
+    return False
 
 
 def _too_deep(place: Place) -> _MistakeFoundError:

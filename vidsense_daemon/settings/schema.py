@@ -1,9 +1,10 @@
 """Every key of the configuration: its type, bounds, default and what it is for.
 
 The text under a key is its documentation: the JSON schema, the reference in docs/configuration.md and the editor's
-hints are made from it. A number's unit is the end of its name. To add a key: write it here with its text, show it in
-config/vidsense.example.yaml, run `python -m vidsense_daemon.settings.reference`; the docs' tests find what is missing.
-Only cli, daemon and this room see these classes; stages get plain arguments.
+hints are made from it. A number's unit is the end of its name. Hooks stand in hooks.py, the kinds of values in
+blocks.py. To add a key: write it here with its text, show it in config/vidsense.example.yaml, run
+`python -m vidsense_daemon.settings.reference`; the docs' tests find what is missing. Only cli, daemon and this room
+see these classes; stages get plain arguments.
 """
 
 from __future__ import annotations
@@ -11,32 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PrivateAttr,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PrivateAttr, WithJsonSchema
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidsense_daemon.domain.events import Severity
-from vidsense_daemon.settings.addresses import (
-    Outline,
-    absolute_path,
-    camera_address,
-    http_address,
-    outline,
-    outline_text,
-)
+from vidsense_daemon.settings.addresses import Outline, camera_address, outline, outline_text
+from vidsense_daemon.settings.blocks import Block, FilePath, HttpUrl, Name, Number, WholeNumber, Words
+from vidsense_daemon.settings.hooks import Hook
 from vidsense_daemon.settings.resolved import ResolvedCamera, merged, resolve
 
-NAME_PATTERN = r"^[a-z0-9_]{1,64}$"
-HEADER_PATTERN = r"^[A-Za-z0-9-]{1,100}$"
 LARGEST_PICTURE_PX = 7680 * 4320  # 8K UHD; nothing that a home camera sends is larger
 DEFAULT_QUERIES = (
     "What happens in this video?",
@@ -46,46 +30,21 @@ DEFAULT_QUERIES = (
 )
 
 
-def _not_a_switch(value: Any) -> Any:
-    """Python counts true as 1; an operator does not."""
-    if isinstance(value, bool):
-        raise ValueError("found true or false where a number is wanted")  # noqa: TRY004 - pydantic collects ValueErrors
-    return value
-
-
 def _text_of_outline(value: Any) -> Outline:
     if not isinstance(value, str):
-        raise ValueError('found no text; write the points as "x,y,x,y,…"')  # noqa: TRY004 - as above
+        raise ValueError('found no text; write the points as "x,y,x,y,…"')  # noqa: TRY004 - pydantic collects ValueErrors
     return outline(value)
 
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Number = Annotated[float, BeforeValidator(_not_a_switch), Field(allow_inf_nan=False)]
-WholeNumber = Annotated[int, BeforeValidator(_not_a_switch)]
-Words = Annotated[str, Field(min_length=1, max_length=1000)]
 CameraUrl = Annotated[
     str, AfterValidator(camera_address), Field(max_length=2000, json_schema_extra={"format": "camera-url"})
 ]
-HttpUrl = Annotated[str, AfterValidator(http_address), Field(max_length=2000, json_schema_extra={"format": "http-url"})]
-FilePath = Annotated[str, AfterValidator(absolute_path), Field(json_schema_extra={"format": "path"})]
-Secret = Annotated[str, Field(min_length=1, json_schema_extra={"writeOnly": True})]  # "never shown again"
 Area = Annotated[
     Outline,
     BeforeValidator(_text_of_outline),
     PlainSerializer(outline_text, return_type=str),
     WithJsonSchema({"type": "string", "format": "outline"}),
 ]
-
-
-class Block(BaseModel):
-    """Keys that belong together. `name:` with nothing after it is an empty block, not a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_is_empty(cls, value: Any) -> Any:
-        return {} if value is None else value
 
 
 def _empty_if_none(value: Any) -> Any:
@@ -160,7 +119,7 @@ class Camera(Stream):
     """Overrides keys of the top `sampling` block for this camera."""
     motion: Motion = Motion()
     """Overrides keys of the top `motion` block for this camera."""
-    zones: Annotated[dict[Name, Zone], BeforeValidator(_empty_if_none)] = {}
+    zones: Annotated[dict[Name, Zone], BeforeValidator(_empty_if_none)] = Field(default={})
     """Named areas; a trigger can ask for motion in one of them."""
     privacy_masks: tuple[Area, ...] = ()
     """Areas that are blacked out before anything else sees the picture: the model, the disk, the describer."""
@@ -220,49 +179,6 @@ class DescriberBlock(Block):
     """How long it may pause between two words."""
     timeout_s: Number = Field(default=900, gt=0, le=86_400)
     """How long one event may take as a whole. Without a graphics card it takes minutes."""
-
-
-class WebhookHook(Block):
-    """Sends JSON to a web address."""
-
-    kind: Literal["webhook"]
-    """Which kind of hook this is."""
-    url: HttpUrl = Field(repr=False)
-    """Where the message is sent to, by POST."""
-    name: Name = ""
-    """Its name in lists and logs. Without one it is `webhook_1` when it is the first hook, and so on.
-
-    What a hook is still owed is kept by its name: give names before you reorder hooks."""
-    timeout_s: Number = Field(default=15, gt=0, le=300)
-    """How long the receiver may take to answer."""
-    secret: Secret | None = Field(default=None, repr=False)
-    """Signs each message, so that its receiver knows who sent it: `whsec_` and a key in base64 (Standard Webhooks).
-
-    `echo whsec_$(openssl rand -base64 32)` makes one."""
-    headers: dict[Annotated[str, Field(pattern=HEADER_PATTERN)], Secret] = Field(default={}, repr=False)
-    """Headers sent along, for example `Authorization`."""
-    allow_plain_http: bool = False
-    """Allows `http://` to a host outside the home network; what the cameras saw can then be read on the way."""
-    ca_file: FilePath | None = None
-    """Certificates to trust instead of the well-known ones, for a receiver that made its own."""
-
-
-class CommandHook(Block):
-    """Starts a program with the message as JSON on its standard input."""
-
-    kind: Literal["command"]
-    """Which kind of hook this is."""
-    argv: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1, max_length=100)
-    """The program and its arguments, one item each. No shell reads them."""
-    name: Name = ""
-    """Its name in lists and logs. Without one it is `command_2` when it is the second hook, and so on.
-
-    What a hook is still owed is kept by its name: give names before you reorder hooks."""
-    timeout_s: Number = Field(default=30, gt=0, le=3600)
-    """The program, and all that it started, is ended after this long."""
-
-
-Hook = Annotated[WebhookHook | CommandHook, Field(discriminator="kind")]
 
 
 def _named(hooks: Any) -> Any:

@@ -95,10 +95,20 @@ class Mqtt:
         """Connect, in the background and as often as it takes."""
         self._broker.start()
 
-    def stop(self) -> None:
-        """Say "offline" and disconnect; blocks a few seconds at most."""
+    def await_answer(self, limit_s: float) -> bool:
+        """Wait until the broker has let us in, or has been tried once; false when the limit passed before."""
+        return self._broker.await_answer(limit_s)
+
+    def stop(self, *, leave_states: bool = True) -> None:
+        """Say "offline" and disconnect; blocks a few seconds at most. Without states nothing of us stays there."""
+        if not leave_states:
+            with self._lock:
+                shown = list(self._shown)
+            for topic in shown:
+                self._broker.publish(topic, b"", retain=True)
         with contextlib.suppress(DeliveryError):  # the broker is away: its will says it for us
-            self._broker.publish_and_wait(self._topics.available, OFFLINE, limit_s=_GOODBYE_S, retain=True)
+            last = OFFLINE if leave_states else b""
+            self._broker.publish_and_wait(self._topics.available, last, limit_s=_GOODBYE_S, retain=True)
         self._broker.stop()
 
     def deliver(self, delivery: Delivery, record: EventRecord, others: Sequence[EventRecord] = ()) -> None:
