@@ -24,11 +24,11 @@ SDP = (
 class Listener:
     """Accepts on a free port and serves each connection in a thread until closed; counts the connections."""
 
-    def __init__(self, serve: Callable[[socket.socket], None], *, host: str = "127.0.0.1") -> None:
+    def __init__(self, serve: Callable[[socket.socket], None], *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._serve = serve
         self.connections = 0
         self._open: list[socket.socket] = []
-        self._socket = socket.create_server((host, 0))
+        self._socket = socket.create_server((host, port))
         self.port = int(self._socket.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -170,13 +170,16 @@ class FaultyWire:
         self.rtp_frozen = False  # the encoder stands still; the server goes on answering
         self.frozen = False  # nothing comes at all, and nobody says goodbye
         self.damaged = 0
+        self._resetting = False
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listener = Listener(self._serve)
         self.port = self._listener.port
 
     def reset(self) -> None:
         """Break every connection with a TCP reset."""
-        for client, upstream in self._pairs:
+        self._resetting = True
+        pairs, self._pairs = self._pairs, []
+        for client, upstream in pairs:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             with contextlib.suppress(OSError):
                 upstream.shutdown(socket.SHUT_RDWR)
@@ -191,12 +194,18 @@ class FaultyWire:
     def _serve(self, client: socket.socket) -> None:
         if self._tls:
             client = self._tls.wrap_socket(client, server_side=True)
+        self._resetting = False
         with socket.create_connection(("127.0.0.1", self._upstream_port)) as upstream:
             self._pairs.append((client, upstream))
             threading.Thread(target=self._requests, args=(client, upstream), daemon=True).start()
-            reader = upstream.makefile("rb")
-            while piece := self._next_piece(reader):
-                client.sendall(piece)
+            try:
+                reader = upstream.makefile("rb")
+                while piece := self._next_piece(reader):
+                    client.sendall(piece)
+            finally:
+                # closing alone says nothing while the other thread still reads; a reset must not say goodbye first
+                with contextlib.suppress(OSError):
+                    client.shutdown(socket.SHUT_RD if self._resetting else socket.SHUT_RDWR)
 
     def _requests(self, client: socket.socket, upstream: socket.socket) -> None:
         with contextlib.suppress(OSError):

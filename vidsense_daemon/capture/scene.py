@@ -18,6 +18,7 @@ from vidsense_daemon.capture.views import Scaler, Square, WorkingPicture, blacke
 from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
 
 _STILL_EVERY_S = 1.0
+_STILL_LEAST_EVERY_S = 5.0  # what moves for long (rain, a market) needs no still a second: one costs 20 ms
 
 _PAUSE_S = 3.0  # without motion: what moves then is something new
 
@@ -48,7 +49,7 @@ class Scene:
         self._run_id = ""
         self._index = 0
         self._box: Box | None = None
-        self._still_due_s = self._moved_at_s = float("-inf")
+        self._still_due_s = self._moved_at_s = self._moves_since_s = float("-inf")
         self._cuts: dict[Square, Picture] = {}
         self._cuts_version = -1
 
@@ -56,7 +57,7 @@ class Scene:
         """Stream time is broken: nothing of the next frame may be compared with the last one."""
         self._run_id, self._index = self._new_run_id(), 0
         self._box = None
-        self._still_due_s = self._moved_at_s = float("-inf")
+        self._still_due_s = self._moved_at_s = self._moves_since_s = float("-inf")
         self._gate.forget()
         self._sampler.start_run()
 
@@ -137,5 +138,8 @@ class Scene:
         still = take_still(begins)
         if still is None:
             return None
-        self._still_due_s = moment.pts_s + _STILL_EVERY_S
+        if begins:
+            self._moves_since_s = moment.pts_s
+        lasts_s = moment.pts_s - self._moves_since_s
+        self._still_due_s = moment.pts_s + min(max(_STILL_EVERY_S, lasts_s / 4), _STILL_LEAST_EVERY_S)
         return replace(still, box=change.box)

@@ -26,6 +26,7 @@ from vidsense_daemon.capture.budget import FrameBudget
 from vidsense_daemon.capture.faults import NEXT_STEP, CameraError, Fault
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.process import CaptureProcess
+from vidsense_daemon.capture.reachability import Knocker
 from vidsense_daemon.capture.scenechange import SceneWatch
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.wire import Message, unpack_frame
@@ -189,13 +190,17 @@ class CameraSupervisor:
         )
         if new:
             self._log.warning("camera_lost", fault=fault.fault.value, reason=message, next_try_in_s=round(wait_s, 1))
-        self._rest(worker, wait_s)
+        self._rest(worker, wait_s, Knocker(self._options.substream_url or self._options.url))
 
-    def _rest(self, worker: Worker, wait_s: float) -> None:
+    def _rest(self, worker: Worker, wait_s: float, knocker: Knocker) -> None:
+        """Wait; no longer than until a camera that was away is back."""
         end_mono_s = self._clock.mono_s() + wait_s
         while (left_s := end_mono_s - self._clock.mono_s()) > 0 and not worker.stopping.is_set():
             worker.beat()
-            self._clock.wait(worker.stopping, min(left_s, worker.beat_limit_s / 2))
+            if knocker.came_back(self._clock.mono_s()):
+                self._backoff.reset()
+                return
+            self._clock.wait(worker.stopping, min(left_s, _POLL_S))
 
     def _enter(self, phase: CameraPhase, **changes: Any) -> None:
         if phase is CameraPhase.STREAMING:
