@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import structlog
+from cameras import wait_until
+from numpy.typing import NDArray
 
 from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import EventState, Severity, Source
-from vidsense_daemon.domain.frames import View
+from vidsense_daemon.domain.frames import Picture, View
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
 from vidsense_daemon.perception.triggers import TriggerRule
@@ -134,17 +139,59 @@ def test_no_window_holds_frames_of_two_runs() -> None:
     assert all(len({frame.run_id for frame in window.frames}) == 1 for window in sink.windows)
 
 
+@contextmanager
+def at_work(perception: Perceiver) -> Iterator[None]:
+    """The perception thread, running."""
+    worker = Worker("perception", perception.run, on_fatal=lambda _status, _reason: None)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.ask_to_stop()
+        assert worker.join(5)
+
+
 def test_a_lost_camera_ends_its_events_and_no_others() -> None:
     """Who pulls one camera's plug ends that camera's event; the other goes on."""
-    sink = RememberingSink()
-    perception = perceiver(sink, VISITOR, cameras=("door", "garden"))
+    sink, mailbox = RememberingSink(), FrameMailbox(frames_per_camera=8)
+    perception = perceiver(sink, VISITOR, cameras=("door", "garden"), mailbox=mailbox)
     for name in ("door", "garden"):
-        perception.process(Camera(name=name).frames("person", 5))
-    perception.camera_lost("door")
-    perception.camera_lost("never seen")
-    perception.process([])
+        for frame in Camera(name=name).frames("person", 5):
+            mailbox.put(frame)
 
-    assert [event.camera for event, _ in sink.closed_events] == ["door"]
+    with at_work(perception):
+        perception.run_ended("door", "run-1")
+        perception.run_ended("never seen", "run-1")
+        perception.run_ended("garden", "a run that was over long ago")
+        wait_until(lambda: bool(sink.closed_events), what="the event's end")
+        closed = [event.camera for event, _ in sink.closed_events]
+
+    assert closed == ["door"]
+
+
+def test_the_last_frames_of_a_lost_camera_leave_no_event_open() -> None:
+    """The stream ends while older frames are still looked at: what the last ones open is closed as well."""
+    sink, camera, mailbox = RememberingSink(), Camera(), FrameMailbox(frames_per_camera=8)
+
+    class Interrupted(ColourEncoder):
+        """While it looks for the first time, the visitor comes and the stream ends."""
+
+        def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+            for frame in arriving:
+                mailbox.put(frame)
+            if arriving:
+                perception.run_ended("door", "run-1")
+                arriving.clear()
+            return super().embed_pictures(pictures)
+
+    perception = perceiver(sink, VISITOR, mailbox=mailbox, encoder=Interrupted())
+    mailbox.put(camera.frame("empty"))
+    arriving = camera.frames("person", 5)
+
+    with at_work(perception):
+        wait_until(lambda: bool(sink.closed_events), what="the event's end")
+
+    assert len(sink.opened_events) == len(sink.closed_events) == 1
 
 
 def test_before_there_is_a_background_only_a_clear_sight_counts() -> None:

@@ -119,7 +119,7 @@ class Daemon:
             delivering = self._worker("delivery", self._alerting.run)
             self._start(*captures, describing, delivering)
             with self._schedule(storage):
-                self._watch_over(storage)
+                self._watch_over(storage, perceiving)
         self._notifier.stopping()
         self._stop(description)
 
@@ -141,7 +141,7 @@ class Daemon:
                 self._alerting.camera_connected(camera.name, connected=streams)
             lost = state.phase in (CameraPhase.WAITING, CameraPhase.ENDED)
             if lost and (before is None or before.phase is not state.phase):
-                perception.perceiver.camera_lost(camera.name)
+                perception.stream_ended(camera.name)
                 if self._one_pass and state.sessions:
                     worker.ask_to_stop()
 
@@ -166,7 +166,7 @@ class Daemon:
         self._log.info("daemon_ready", cameras=[camera.name for camera in self._cameras])
         return True
 
-    def _watch_over(self, storage: Storage) -> None:
+    def _watch_over(self, storage: Storage, perceiving: Worker) -> None:
         """Until the end: feed the watchdog while everybody is alive, name those who are not."""
         stuck: set[str] = set()
         while not self._ending.wait(_LOOK_EVERY_S):
@@ -179,9 +179,11 @@ class Daemon:
             streaming = sum(state.phase is CameraPhase.STREAMING for state in tuple(self._states.values()))
             self._alerting.refresh()
             self._notifier.status(f"{streaming} of {len(self._cameras)} cameras streaming")
-            if self._has_seen_all() and not _owes(storage):
-                self._log.info("recordings_ended")
-                self._ending.set()
+            if self._has_seen_all():
+                perceiving.ask_to_stop()  # what waits is perceived, what is open is closed: then its words are owed
+                if perceiving.join(0) and not _owes(storage):
+                    self._log.info("recordings_ended")
+                    self._ending.set()
 
     def _has_seen_all(self) -> bool:
         """Cameras that are files come to an end; when all have, there is nothing left to watch."""

@@ -64,13 +64,20 @@ class LivePerception:
         self._sink = sink
         self._is_enabled = is_enabled
         self.mailbox = FrameMailbox()
+        self._runs: dict[str, str] = {}  # of each camera's newest frame; a camera's own thread alone touches its entry
         self.ready = threading.Event()
         self.perceiver: Perceiver
         self.picture_px: int
 
     def put(self, frame: Frame) -> None:
         """Take a camera's frame, from any thread; an older one that still waits may have to make room."""
+        self._runs[frame.camera] = frame.run_id
         self.mailbox.put(frame)
+
+    def stream_ended(self, camera: str) -> None:
+        """No more frames will come of this camera's present run; called by the thread that put them."""
+        if run_id := self._runs.pop(camera, None):
+            self.perceiver.run_ended(camera, run_id)
 
     def run(self, worker: Worker) -> None:
         # after an error the worker runs the body again: open events must not be forgotten with their perceiver

@@ -58,7 +58,7 @@ class _Step:
 
 
 class Perceiver:
-    """Owns the encoder and all that is known of each camera; only `camera_lost` may be called from other threads."""
+    """Owns the encoder and all that is known of each camera; only `run_ended` may be called from other threads."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Perceiver:
         self._clock = clock or SystemClock()
         self._sliding: dict[str, SlidingWindow] = {}
         self._watches: dict[str, CameraWatch] = {}
-        self._lost: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._log = structlog.get_logger()
         self._frames = 0
         self._reported_mono_s = self._clock.mono_s()
@@ -102,7 +102,10 @@ class Perceiver:
         while not worker.stopping.is_set():
             worker.beat()
             self._sink.settle()  # before new frames are taken: what the sink refused comes first
+            # asked before the frames are taken: a run's last frames were put before its end was told
+            ended = self._newly_ended()
             self.process(self._mailbox.take_all(_TAKE_TIMEOUT_S))
+            self._end_runs(ended)
             worker.worked()
             self._report()
         while frames := self._mailbox.take_all(0):
@@ -119,12 +122,14 @@ class Perceiver:
         steps: list[_Step] = []
         for frame in self._embedder.embed(frames):
             steps += self._steps_of(frame)
-        steps += [step for camera in self._newly_lost() for step in self._end_of_run(camera)]
         self._take(steps)
 
-    def camera_lost(self, camera: str) -> None:
-        """The camera's stream is gone: its open events end. From any thread; takes effect within a moment."""
-        self._lost.put(camera)
+    def run_ended(self, camera: str, run_id: str) -> None:
+        """The stream of this run is gone, and all its frames are in the mailbox: its open events end soon.
+
+        From any thread. A run that is over already, because frames of the next one came, is left alone.
+        """
+        self._ended.put((camera, run_id))
 
     def finish(self) -> None:
         """The streams have ended: store the windows begun and close what is open."""
@@ -214,11 +219,19 @@ class Perceiver:
                 self._log.error("trigger_left_out", camera=camera, trigger=rule.name, reason=str(error))
         return texts
 
-    def _newly_lost(self) -> list[str]:
-        lost = []
-        while not self._lost.empty():
-            lost.append(self._lost.get())
-        return lost
+    def _newly_ended(self) -> list[tuple[str, str]]:
+        ended = []
+        while not self._ended.empty():
+            ended.append(self._ended.get())
+        return ended
+
+    def _end_runs(self, ended: Sequence[tuple[str, str]]) -> None:
+        cameras = [camera for camera, run_id in ended if self._run_of(camera) == run_id]
+        self._take([step for camera in cameras for step in self._end_of_run(camera)])
+
+    def _run_of(self, camera: str) -> str | None:
+        sliding = self._sliding.get(camera)
+        return sliding.run_id if sliding else None
 
     def _report(self) -> None:
         now_mono_s = self._clock.mono_s()
