@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:]+\](?::\d+)?|[\w-]+(?:\.[\w-]+)+(?::\d+)?|[\w-]+:\d+|localhost)(?=[/?#]|$)")
 _USER_SAFE = "!$&'()*+,;=-._~"  # may stand in a url's user part as they are (RFC 3986)
 
 
@@ -25,15 +26,21 @@ def quoted(url: str) -> str:
 
 
 def _split_user(rest: str) -> tuple[str, str]:
-    """`user:password` and `host/path`; a `/`, `?`, `#` or `@` may stand in the password."""
+    """`user:password` and `host/path`; `/`, `?`, `#` and `@` may stand in the password.
+
+    Of several `@`, the last one that an address follows (a name with a dot, a port, an IP address) ends the user part;
+    else the last one before the path.
+    """
+    ends = [place.start() for place in re.finditer("@", rest)]
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    if "@" in authority:
-        user_part, _, _ = authority.rpartition("@")
-    elif "@" in rest and not _is_host(authority):
-        user_part, _, _ = rest.rpartition("@")
-    else:
+    addresses = [end for end in ends if _ADDRESS.match(rest, end + 1)]
+    before_path = [end for end in ends if end < len(authority)]
+    if not before_path and _is_host(authority):
+        return "", rest  # the @ stands in the path
+    chosen = addresses or before_path or ends
+    if not chosen:
         return "", rest
-    return user_part, rest[len(user_part) + 1 :]
+    return rest[: chosen[-1]], rest[chosen[-1] + 1 :]
 
 
 def _is_host(authority: str) -> bool:
