@@ -23,6 +23,7 @@ from vidsense_daemon.cli import (
     demo,
     doctor,
     events,
+    hooks,
     install,
     models,
     replay,
@@ -33,7 +34,7 @@ from vidsense_daemon.cli import (
 from vidsense_daemon.cli.output import note
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-_COMMANDS = (run, check, doctor, install, replay, events, search, cameras, config, models, db, train, demo)
+_COMMANDS = (run, check, doctor, install, replay, events, search, hooks, cameras, config, models, db, train, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:
