@@ -1,12 +1,12 @@
-"""What one picture costs each encoder: milliseconds at batch 1, 5 and 8, and the memory of a process that runs it.
+"""What one picture costs each encoder: processor time at batch 1, 5 and 8, and the memory of a process that runs it.
 
     python benchmarks/encoder.py [--threads 1] [--rounds 15]
 
-The encoders take turns on the same pictures, round by round, so that what else runs on the machine slows all alike; the
-medians count. CLIP is a ViT-B/16 in PyTorch's float32 with random weights, which cost the same as trained ones. The
-floor is the time that its 17.6 G multiply-adds would take at the speed of this machine's own matrix product.
-OpenVINO's line appears where it is installed. Memory is VmRSS in a process of its own; the last
-line is one that only imports.
+The encoders take turns on the same pictures, round by round, so that what else runs on the machine slows all alike. The
+medians count, of the process's own milliseconds: with one thread that is how long it takes on a core of its own. CLIP
+is a ViT-B/16 in PyTorch's float32 with random weights, which cost the same as trained ones. The floor is what its
+17.6 G multiply-adds would take at the speed of this machine's own matrix product. OpenVINO's line appears where it is
+installed. Memory is VmRSS in a process of its own; the last line is one that only imports.
 """
 
 from __future__ import annotations
@@ -107,16 +107,16 @@ def memory_of(name: str, threads: int) -> float:
 
 
 def times_ms(threads: int, rounds: int, cache_dir: Path) -> dict[tuple[str, int], float]:
-    """Milliseconds a picture, by encoder and batch: medians over the rounds."""
+    """Milliseconds of processor time a picture, by encoder and batch: medians over the rounds."""
     embeds = {name: CONTENDERS[name](threads, cache_dir) for name in contenders()}
     taken: dict[tuple[str, int], list[float]] = {(name, batch): [] for name in embeds for batch in BATCHES}
     for turn in range(rounds + 1):
         for (name, batch), times in taken.items():
             shown = pictures(batch)
-            started = time.perf_counter()
+            started = time.process_time()
             embeds[name](shown)
             if turn:  # the first round warms up
-                times.append((time.perf_counter() - started) / batch * 1e3)
+                times.append((time.process_time() - started) / batch * 1e3)
     return {key: statistics.median(times) for key, times in taken.items()}
 
 
@@ -133,7 +133,10 @@ def main() -> None:
             print(rss_mib())
             return
         taken = times_ms(options.threads, options.rounds, Path(cache))
-    print(f"{options.threads} thread(s), PyTorch {torch.__version__}; ms a picture, median of {options.rounds} rounds")
+    print(
+        f"{options.threads} thread(s), PyTorch {torch.__version__}; "
+        f"processor ms a picture, median of {options.rounds} rounds"
+    )
     print(f"{'':32}" + "".join(f"batch {batch:<4}" for batch in BATCHES) + "RSS, MiB")
     for name in contenders():
         row = "".join(f"{taken[name, batch]:<10.1f}" for batch in BATCHES)
