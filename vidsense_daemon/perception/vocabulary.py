@@ -47,7 +47,7 @@ HOME: tuple[ThingClass, ...] = (
         texts=("a car", "a truck", "a van"),
         words=(
             *("car", "truck", "van", "vehicle", "automobile", "bus", "buses", "lorry", "lorries", "suv", "pickup"),
-            *("taxi", "jeep", "ambulance", "trailer", "camper"),
+            *("taxi", "jeep", "ambulance", "trailer", "camper", "tractor", "minivan"),
         ),
         rivals=("person", "bicycle", "animal"),
     ),
