@@ -21,13 +21,14 @@ from sqlalchemy import insert
 from tests.store import scenes
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import Delivery, Description, EventRecord, Severity
-from vidsense_daemon.domain.frames import Still
+from vidsense_daemon.domain.frames import Frame, Still, View
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.ports import (
     Attention,
     Backtest,
     Firing,
     Marks,
+    Measurements,
     Ports,
     Told,
     TriggerInfo,
@@ -170,14 +171,27 @@ class CameraSays:
 class House:
     """Everything behind one server; a context manager that starts and stops it."""
 
-    def __init__(self, state_dir: Path, *, host: str = "127.0.0.1", full: bool = True, **server: Any) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        *,
+        host: str = "127.0.0.1",
+        full: bool = True,
+        measurements: tuple[Measurements, ...] = (),
+        **server: Any,
+    ) -> None:
         self.rooms = scenes.open_rooms(state_dir)
         self.desk = Desk(self.rooms)
         self.past = Past(self.rooms)
         self.board = CameraBoard(["front_door", "yard"])
         self.clips: dict[str, Path] = {}
         self.workers: list[Worker] = []
-        archive = Ports(archive=self.rooms.archive, media_dir=self.rooms.media.root, workers=lambda: self.workers)
+        archive = Ports(
+            archive=self.rooms.archive,
+            media_dir=self.rooms.media.root,
+            workers=lambda: self.workers,
+            measurements=measurements,
+        )
         self.server = ReviewServer(host, 0, self._all(archive) if full else archive, board=self.board, **server)
         self.fatal: list[str] = []
         self._worker = Worker("http", self.server.run, on_fatal=lambda _status, reason: self.fatal.append(reason))
@@ -277,6 +291,27 @@ def wait_until(condition: Callable[[], bool], what: str, limit_s: float = WAIT_S
     while not condition():
         assert time.monotonic() < end_mono_s, f"waited {limit_s:g} s for {what}"
         time.sleep(0.02)
+
+
+def frame(camera: str = "yard", *, at_s: float = 0, moving: bool = False, with_still: bool = False) -> Frame:
+    """A sampled frame, captured ``at_s`` seconds after noon."""
+    at = scenes.NOON + timedelta(seconds=at_s)
+    dark = np.zeros((2, 2, 3), dtype=np.uint8)
+    return Frame(
+        camera=camera,
+        run_id="run-1",
+        index=0,
+        captured_at=at,
+        pts_s=at_s,
+        whole=View(dark, None),
+        crop=None,
+        box=None,
+        moving=moving,
+        changed_ratio=0.0,
+        scene_changed=False,
+        zones=(),
+        still=replace(still(), captured_at=at) if with_still else None,
+    )
 
 
 def still() -> Still:

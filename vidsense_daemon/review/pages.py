@@ -23,6 +23,7 @@ from vidsense_daemon.review.listing import CURSOR_PATTERN, Listing, Page, Wanted
 from vidsense_daemon.review.metrics import disk_usage_of
 from vidsense_daemon.review.ports import Ports
 from vidsense_daemon.review.problems import Problem, title_of
+from vidsense_daemon.review.questions_api import day_of
 from vidsense_daemon.review.rendering import Rendering
 from vidsense_daemon.review.system_api import worker_jsons
 from vidsense_daemon.review.timeline import rows_of
@@ -228,10 +229,7 @@ def _choice(
     day: Annotated[str, Query(pattern=r"^(2\d{3}-[01]\d-[0-3]\d|)$")] = "",
 ) -> Choice:
     if day:
-        try:
-            date.fromisoformat(day)
-        except ValueError as error:
-            raise Problem(422, f"{day} is no day") from error
+        day_of(day)
     return Choice(q=q.strip(), show=show, camera=camera, trigger=trigger, label=label, severity=severity, day=day)
 
 

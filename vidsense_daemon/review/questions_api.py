@@ -12,12 +12,19 @@ from vidsense_daemon.base.clock import Clock, to_ms
 from vidsense_daemon.review.events_api import AtMsQuery, NameQuery, moment, needed
 from vidsense_daemon.review.listing import Listing
 from vidsense_daemon.review.ports import Backtest, Ports, Told, TriggerInfo
-from vidsense_daemon.review.problems import may_answer
+from vidsense_daemon.review.problems import Problem, may_answer
 from vidsense_daemon.review.shapes import AtMs, EventJson, best_still_url, event_json
 
 MOST_DAYS = 31
 _Sentence = Annotated[str, Field(min_length=1, max_length=1000)]
 _Names = Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]], Field(max_length=100)]
+
+
+# a pattern, since pydantic takes a number for a day too: as seconds since 1970
+DayQuery = Annotated[
+    str | None,
+    Query(pattern=r"^\d{4}-\d{2}-\d{2}$", json_schema_extra={"format": "date"}, description="today without it"),
+]
 
 
 class FoundJson(BaseModel):
@@ -152,10 +159,10 @@ class QuestionsApi:
         """An answer from stored events, which it names. May take as long as a language model takes."""
         return _told(needed(self._ports.questions, "answer questions").ask(body.question))
 
-    def digest(self, day: Annotated[date | None, Query(description="YYYY-MM-DD; today without it")] = None) -> ToldJson:
+    def digest(self, day: DayQuery = None) -> ToldJson:
         """A day in a few lines, in the machine's time zone."""
         digests = needed(self._ports.digests, "sum up a day")
-        return _told(digests.of_day(day or self._clock.now().astimezone().date()))
+        return _told(digests.of_day(day_of(day) if day else self._clock.now().astimezone().date()))
 
     def triggers(self) -> list[TriggerJson]:
         """All enabled triggers."""
@@ -201,6 +208,18 @@ class QuestionsApi:
     def _still_of(self, event_id: str | None) -> str | None:
         record = self._ports.archive.get(event_id) if event_id else None
         return best_still_url(record) if record else None
+
+
+def day_of(text: str) -> date:
+    """The day that ``text`` names, YYYY-MM-DD.
+
+    Raises:
+        Problem: there is no such day.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Problem(422, f"{text} is no day") from error
 
 
 def _told(told: Told) -> ToldJson:

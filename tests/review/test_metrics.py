@@ -1,0 +1,108 @@
+"""Numbers for Prometheus, and the dashboard that shows them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.review.house import CameraSays, House, frame
+from vidsense_daemon.review.ports import Measurement
+
+DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "vidsense.json"
+
+
+def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    text = client.get("/metrics").raise_for_status().text
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def of(camera: str, **labels: str) -> frozenset[tuple[str, str]]:
+    return frozenset({"camera": camera, **labels}.items())
+
+
+def test_a_cameras_losses_are_counted_by_reason(house: House, client: httpx.Client) -> None:
+    """Frames dropped, stalls and restarts: each with its reason, as counters."""
+    house.board.heard(CameraSays("yard"))
+    house.board.heard(CameraSays("yard", phase="waiting", fault="stalled", faults=1))
+    house.board.heard(CameraSays("yard", phase="waiting", fault="stalled", faults=1))
+    house.board.heard(CameraSays("yard", phase="waiting", fault="timeout", faults=2, sessions=3))
+
+    found = samples(client)
+
+    assert found["vidsense_camera_up", of("yard")] == 0
+    assert found["vidsense_camera_faults_total", of("yard", reason="stalled")] == 1
+    assert found["vidsense_camera_faults_total", of("yard", reason="timeout")] == 1
+    assert found["vidsense_camera_restarts_total", of("yard")] == 2
+    assert found["vidsense_camera_frames_dropped_total", of("yard", reason="calm")] == 90
+    assert found["vidsense_camera_frames_decoded_total", of("yard")] == 100
+
+
+def test_what_stands_in_the_database_is_shown_by_state(house: House, client: httpx.Client) -> None:
+    """Events, owed descriptions, owed and dead deliveries."""
+    house.happens()
+
+    found = samples(client)
+
+    assert found["vidsense_stored_events", frozenset()] == 1
+    assert found["vidsense_deliveries", frozenset({("state", "pending")})] == 2
+    assert found["vidsense_disk_free_bytes", frozenset()] > 0
+    assert found["vidsense_worker_up", frozenset({("worker", "http")})] == 1
+
+
+def test_other_stages_bring_their_own_numbers(tmp_path: Path) -> None:
+    """A stage's counter appears under its own name, beside the others."""
+
+    def queue() -> list[Measurement]:
+        return [Measurement("vidsense_describer_queue", "events that wait for words", 3)]
+
+    with House(tmp_path / "state", measurements=(queue,)) as house, house.client() as client:
+        found = samples(client)
+        page = client.get("/health").text
+
+    assert found["vidsense_describer_queue", frozenset()] == 3
+    assert "events that wait for words" in page
+
+
+def test_every_name_has_its_prefix_and_its_unit(house: House, client: httpx.Client) -> None:
+    """vidsense_*, counters end in _total, times in _seconds, sizes in _bytes; Python's own stay as they are called."""
+    house.board.heard(CameraSays("yard"))
+    text = client.get("/metrics").text
+
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    ours = {name: kind for name, kind in kinds.items() if not name.startswith(("process_", "python_"))}
+    assert ours
+    assert all(name.startswith("vidsense_") for name in ours)
+    assert all(name.endswith("_total") for name, kind in ours.items() if kind == "counter")
+
+
+def test_the_dashboard_asks_only_for_numbers_that_exist(house: House, client: httpx.Client) -> None:
+    """Every panel of the Grafana dashboard names a metric that the daemon serves."""
+    house.board.heard(CameraSays("yard", phase="waiting", fault="stalled", faults=1))
+    house.board.saw(frame("yard"))
+    house.happens()
+    served = {name for name, _ in samples(client)}
+
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    asked = {
+        name
+        for panel in panels
+        for target in panel.get("targets", ())
+        for name in re.findall(r"\b(?:vidsense|process)_\w+", target["expr"])
+    }
+
+    assert asked
+    assert asked - served == set()
+
+
+def test_numbers_need_a_token_where_everything_does(locked: House) -> None:
+    """How often somebody moves in a house is nobody's business."""
+    with locked.client() as stranger:
+        assert stranger.get("/metrics").status_code == 401
