@@ -7,8 +7,8 @@ heading in docs.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +16,15 @@ import structlog
 
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.daemon.storage import Storage, backup_dir, cache_dir, models_dir
-from vidsense_daemon.description.describers.auto import AutoDescriber
-from vidsense_daemon.description.describers.builtin import BuiltinDescriber
-from vidsense_daemon.description.describers.model import ModelDescriber
-from vidsense_daemon.description.describers.ollama import Ollama
-from vidsense_daemon.domain.ports import Describer, Encoder
+from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
+from vidsense_daemon.perception.encoders.locked import LockedEncoder
 from vidsense_daemon.perception.triggers import TriggerRule
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import (
     BackupBlock,
-    DescriberBlock,
     EncoderBlock,
     RetentionBlock,
     Settings,
@@ -50,7 +46,7 @@ def choose_encoder(settings: EncoderBlock, *, state_dir: Path) -> str:
 
 
 def build_encoder(settings: EncoderBlock, *, backend: str, state_dir: Path) -> Encoder:
-    """Load an encoder; takes seconds. To be called in the thread that will use it.
+    """Load an encoder; takes seconds. To be called in the thread that will use it most.
 
     Raises:
         ConfigError: its weights are missing or damaged; the message says what to do.
@@ -60,37 +56,12 @@ def build_encoder(settings: EncoderBlock, *, backend: str, state_dir: Path) -> E
         "builtin": lambda: BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=threads),
         "clip": lambda: ClipEncoder(settings.model, threads=threads, models_dir=models_dir(state_dir)),
     }
-    return builders[backend]()
+    return LockedEncoder(builders[backend]())
 
 
 def load_encoder(settings: EncoderBlock, *, state_dir: Path) -> Encoder:
     """The encoder that the settings mean on this machine, loaded."""
     return build_encoder(settings, backend=choose_encoder(settings, state_dir=state_dir), state_dir=state_dir)
-
-
-def build_describer(settings: DescriberBlock, *, cameras: Sequence[ResolvedCamera], zone: tzinfo) -> Describer:
-    """The describer that the settings name; opens no connection yet."""
-
-    def model_describer() -> ModelDescriber:
-        return ModelDescriber(
-            Ollama(
-                url=settings.url,
-                model=settings.model,
-                first_token_timeout_s=settings.first_token_timeout_s,
-                idle_timeout_s=settings.idle_timeout_s,
-            ),
-            zone=zone,
-            queries=settings.queries,
-            queries_by_camera={camera.name: camera.queries for camera in cameras},
-            timeout_s=settings.timeout_s,
-        )
-
-    builders: dict[str, Callable[[], Describer]] = {
-        "builtin": lambda: BuiltinDescriber(zone=zone),
-        "ollama": model_describer,
-        "auto": lambda: AutoDescriber(model_describer(), BuiltinDescriber(zone=zone)),
-    }
-    return builders[settings.backend]()
 
 
 def refused_triggers(camera: ResolvedCamera, *, encoder_backend: str) -> dict[str, str]:
@@ -177,10 +148,3 @@ def resolved_cameras(settings: Settings) -> list[ResolvedCamera]:
     """The enabled cameras with all that applies to them."""
     cameras = (settings.camera(name) for name in settings.cameras)
     return [camera for camera in cameras if camera.enabled]
-
-
-def local_zone() -> tzinfo:
-    """The machine's time zone, in which people read the time."""
-    zone = datetime.now().astimezone().tzinfo
-    assert zone is not None  # astimezone always sets one
-    return zone

@@ -16,7 +16,7 @@ from vidsense_daemon.base.errors import DescriberUnavailableError, VidsenseError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
-from vidsense_daemon.daemon import backends
+from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.alerting import Alerting
 from vidsense_daemon.daemon.findings import Finding, bad, doubtful, good
 from vidsense_daemon.daemon.storage import database_url
@@ -123,7 +123,7 @@ def _address(hook: NamedHook) -> tuple[str, int]:
 def _describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding:
     block = settings.describer
     preferred = block.model_copy(update={"backend": "ollama"}) if block.backend == "auto" else block
-    describer = backends.build_describer(preferred, cameras=cameras, zone=backends.local_zone())
+    describer = describing.build_describer(preferred, cameras=cameras, zone=describing.local_zone())
     try:
         if isinstance(describer, ModelDescriber):
             describer.look()

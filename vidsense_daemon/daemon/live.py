@@ -12,21 +12,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
 from vidsense_daemon.base.clock import Clock, SystemClock
-from vidsense_daemon.base.errors import EXIT_OK
+from vidsense_daemon.base.errors import EXIT_OK, ConfigError
 from vidsense_daemon.base.notify import ServiceNotifier
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.budget import FrameBudget
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
-from vidsense_daemon.daemon import backends
+from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, WakingSink
 from vidsense_daemon.daemon.perceiving import LivePerception
+from vidsense_daemon.daemon.reload import plan
 from vidsense_daemon.daemon.schedule import Schedule
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
@@ -37,6 +38,7 @@ from vidsense_daemon.store.lock import StateLock
 
 _LOOK_EVERY_S = 1.0
 _STOP_WITHIN_S = 8.0  # systemd and people expect ten; the rest is for closing files
+_CAMERA_STOPS_WITHIN_S = 5.0  # its process is killed; the thread looks twice a second
 _ENCODER_LIMIT_S = 300.0  # weights on a slow disk; only then is a silent perception thread stuck
 
 
@@ -44,10 +46,24 @@ class Daemon:
     """All cameras of one configuration, from their streams to the hooks."""
 
     def __init__(
-        self, settings: Settings, *, state_dir: Path, one_pass: bool = False, clock: Clock | None = None
+        self,
+        settings: Settings,
+        *,
+        state_dir: Path,
+        one_pass: bool = False,
+        reread: Callable[[], Settings] | None = None,
+        on_applied: Callable[[Settings], None] = lambda _settings: None,
+        clock: Clock | None = None,
     ) -> None:
-        """``one_pass``: a stream that ends is not opened again; when all have ended, so does the daemon."""
+        """``one_pass``: a stream that ends is not opened again; when all have ended, so does the daemon.
+
+        ``reread`` gives the configuration anew when `ask_to_reload` was called; ``on_applied`` hears of each one that
+        is in force from then on.
+        """
         self._settings = settings
+        self._reread = reread
+        self._on_applied = on_applied
+        self._reload_wanted = threading.Event()
         self._one_pass = one_pass
         self._state_dir = state_dir
         self._clock = clock or SystemClock()
@@ -65,6 +81,10 @@ class Daemon:
         """Stop in order; safe in a signal handler."""
         self._ending.set()
 
+    def ask_to_reload(self) -> None:
+        """Read the configuration again and apply what changed; safe in a signal handler."""
+        self._reload_wanted.set()
+
     def run(self) -> int:
         """Watch the cameras until asked to stop; the exit status.
 
@@ -75,7 +95,7 @@ class Daemon:
         with StateLock(self._state_dir) as lock:
             storage = Storage(
                 self._state_dir,
-                hooks_for=self._alerting.hooks_for,
+                hooks_for=lambda event, phase: self._alerting.hooks_for(event, phase),  # a reload may change who it is
                 after_unclean_exit=lock.after_unclean_exit,
                 clock=self._clock,
             )
@@ -97,17 +117,14 @@ class Daemon:
             )
 
     def _run_workers(self, storage: Storage) -> None:
-        zone = backends.local_zone()
-        describer = backends.build_describer(self._settings.describer, cameras=self._cameras, zone=zone)
-        queue = WakingQueue(storage.descriptions(), self._alerting.wake)
-        description = DescriptionWork(queue, describer, BuiltinDescriber(zone=zone))
         perception = LivePerception(
             self._settings,
             cameras=self._cameras,
             storage=storage,
-            sink=WakingSink(storage.events, self._alerting.wake),
-            is_enabled=self._alerting.is_enabled,
+            sink=WakingSink(storage.events, self._wake),
+            is_enabled=lambda camera, trigger: self._alerting.is_enabled(camera, trigger),
         )
+        description = self._description(storage, perception)
         self._alerting.deliver_from(storage.deliveries)
 
         writer = self._worker("db-writer", storage.events.write_behind)
@@ -115,13 +132,100 @@ class Daemon:
         self._start(writer, perceiving)
         if self._await_encoder(perception):
             captures = [self._capture(camera, perception) for camera in self._cameras]
-            describing = self._worker("description", description.run, beat_limit_s=self._description_limit_s())
+            describer = self._worker("description", description.run, beat_limit_s=self._description_limit_s())
             delivering = self._worker("delivery", self._alerting.run)
-            self._start(*captures, describing, delivering)
-            with self._schedule(storage):
-                self._watch_over(storage, perceiving)
+            self._start(*captures, describer, delivering)
+            while not self._ending.is_set():
+                with self._schedule(storage):
+                    self._watch_over(storage, perceiving)
+                if self._reload_wanted.is_set():
+                    description = self._reload(storage, perception, description)
         self._notifier.stopping()
         self._stop(description)
+
+    def _wake(self) -> None:
+        self._alerting.wake()
+
+    def _description(self, storage: Storage, perception: LivePerception) -> DescriptionWork:
+        zone = describing.local_zone()
+        describer = describing.build_describer(
+            self._settings.describer,
+            cameras=self._cameras,
+            zone=zone,
+            evidence=describing.evidence_of(storage, lambda: perception.encoder),
+        )
+        return DescriptionWork(WakingQueue(storage.descriptions(), self._wake), describer, BuiltinDescriber(zone=zone))
+
+    def _reload(self, storage: Storage, perception: LivePerception, description: DescriptionWork) -> DescriptionWork:
+        """Apply a changed configuration; one with a mistake changes nothing. The description's work from now on."""
+        self._reload_wanted.clear()
+        self._notifier.reloading()
+        try:
+            if self._reread is not None:
+                description = self._apply(self._reread(), storage, perception, description)
+        except ConfigError as error:
+            self._log.error("reload_refused", reason=str(error))
+        self._notifier.ready(f"watching {len(self._cameras)} cameras")
+        return description
+
+    def _apply(
+        self, settings: Settings, storage: Storage, perception: LivePerception, description: DescriptionWork
+    ) -> DescriptionWork:
+        """Stop and start what changed, and nothing else.
+
+        Raises:
+            ConfigError: a hook can't work as configured; nothing has been changed.
+        """
+        change = plan(self._settings, settings)
+        cameras = {camera.name: camera for camera in backends.resolved_cameras(settings)}
+        if "hooks" in change.stages:
+            alerting = Alerting(settings.hooks, cameras=tuple(cameras.values()), clock=self._clock)
+        self._settings, self._cameras = settings, list(cameras.values())
+        self._stop_cameras((*change.stopped, *change.restarted), perception)
+        for name in (*change.started, *change.restarted, *change.retriggered):
+            perception.change_triggers(cameras[name])
+        if "hooks" in change.stages:
+            self._alerting = alerting
+            alerting.deliver_from(storage.deliveries)
+            for state in tuple(self._states.values()):
+                alerting.camera_connected(state.camera, connected=state.phase is CameraPhase.STREAMING)
+            self._replace("delivery", alerting.run)
+        if "describer" in change.stages:
+            description.close()
+            description = self._description(storage, perception)
+            self._replace("description", description.run, beat_limit_s=self._description_limit_s())
+        self._start(*(self._capture(cameras[name], perception) for name in (*change.started, *change.restarted)))
+        self._on_applied(settings)
+        self._log.info("configuration_applied", changes=list(change.lines()))
+        return description
+
+    def _stop_cameras(self, names: Sequence[str], perception: LivePerception) -> None:
+        workers = {worker.name.removeprefix("capture-"): worker for worker in self._workers}
+        leaving = {name: workers[name] for name in names if name in workers}
+        for worker in leaving.values():
+            worker.ask_to_stop()
+        for name, worker in leaving.items():
+            if not worker.join(_CAMERA_STOPS_WITHIN_S):
+                self._log.warning("worker_left_behind", worker=worker.name)
+            self._workers.remove(worker)
+            self._states.pop(name, None)
+            self._budget.leave(name)
+            perception.stream_ended(name)
+
+    def _replace(self, name: str, body: Callable[[Worker], None], *, beat_limit_s: float = 60.0) -> None:
+        """Let a worker finish what it is at, and another one go on from there: never two at once."""
+        [old] = [worker for worker in self._workers if worker.name == name]
+        old.ask_to_stop()
+        self._workers.remove(old)
+
+        def follow(worker: Worker) -> None:
+            while not old.join(_LOOK_EVERY_S):
+                worker.beat()
+                if worker.stopping.is_set():
+                    return
+            body(worker)
+
+        self._start(self._worker(name, follow, beat_limit_s=beat_limit_s))
 
     def _schedule(self, storage: Storage) -> Schedule:
         return Schedule(
@@ -147,7 +251,7 @@ class Daemon:
 
         supervisor = CameraSupervisor(
             camera.name,
-            backends.stream_options(camera, picture_px=perception.picture_px),
+            backends.stream_options(camera, picture_px=perception.encoder.picture_px),
             on_frame=perception.put,
             on_state=note_state,
             budget=self._budget,
@@ -163,13 +267,14 @@ class Daemon:
                 return False
             self._notifier.alive()  # loading is slow on purpose; the limit of the perception worker still holds
         self._notifier.ready(f"watching {len(self._cameras)} cameras")
+        self._on_applied(self._settings)
         self._log.info("daemon_ready", cameras=[camera.name for camera in self._cameras])
         return True
 
     def _watch_over(self, storage: Storage, perceiving: Worker) -> None:
-        """Until the end: feed the watchdog while everybody is alive, name those who are not."""
+        """Until the end or a reload: feed the watchdog while everybody is alive, name those who are not."""
         stuck: set[str] = set()
-        while not self._ending.wait(_LOOK_EVERY_S):
+        while not self._ending.wait(_LOOK_EVERY_S) and not self._reload_wanted.is_set():
             silent = {worker.name for worker in self._workers if not (worker.is_live() or worker.stopping.is_set())}
             for name in sorted(silent - stuck):
                 self._log.error("worker_stuck", worker=name)

@@ -1,6 +1,7 @@
 """The perception thread's beginning: the encoder is loaded in the thread that uses it, then frames are perceived.
 
-PyTorch keeps its thread count per thread, and an encoder is not thread-safe: so nobody else ever touches it.
+PyTorch keeps its thread count per thread, so the thread that embeds all day is the one that loads. Others may ask the
+encoder for a sentence: it is locked.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from vidsense_daemon.daemon import backends
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
-from vidsense_daemon.domain.ports import EventSink
+from vidsense_daemon.domain.ports import Encoder, EventSink
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
 from vidsense_daemon.perception.watch import always_enabled
@@ -24,30 +25,28 @@ from vidsense_daemon.settings.schema import Settings
 def build_perceiver(
     settings: Settings,
     *,
+    encoder: Encoder,
+    encoder_backend: str,
     cameras: Sequence[ResolvedCamera],
-    storage: Storage,
     sink: EventSink,
     mailbox: FrameMailbox,
     source: Source,
     is_enabled: Callable[[str, str], bool] = always_enabled,
-) -> tuple[Perceiver, int]:
-    """A perceiver with its encoder loaded, and S: the side in px of the pictures that it takes. Takes seconds."""
-    backend = backends.choose_encoder(settings.encoder, state_dir=storage.state_dir)
-    encoder = backends.build_encoder(settings.encoder, backend=backend, state_dir=storage.state_dir)
-    perceiver = Perceiver(
+) -> Perceiver:
+    """A perceiver of these cameras' triggers; ``encoder_backend`` decides which of them can be watched."""
+    return Perceiver(
         encoder=encoder,
         sink=sink,
         mailbox=mailbox,
-        triggers={camera.name: backends.trigger_rules(camera, encoder_backend=backend) for camera in cameras},
+        triggers={camera.name: backends.trigger_rules(camera, encoder_backend=encoder_backend) for camera in cameras},
         source=source,
         window_frames=settings.window.frames,
         is_enabled=is_enabled,
     )
-    return perceiver, encoder.picture_px
 
 
 class LivePerception:
-    """Body of the perception worker; once `ready` is set the encoder is loaded and `perceiver` is there."""
+    """Body of the perception worker; once `ready` is set, `encoder` and `perceiver` are there."""
 
     def __init__(
         self,
@@ -67,7 +66,8 @@ class LivePerception:
         self._runs: dict[str, str] = {}  # of each camera's newest frame; a camera's own thread alone touches its entry
         self.ready = threading.Event()
         self.perceiver: Perceiver
-        self.picture_px: int
+        self.encoder: Encoder
+        self._backend: str
 
     def put(self, frame: Frame) -> None:
         """Take a camera's frame, from any thread; an older one that still waits may have to make room."""
@@ -79,13 +79,21 @@ class LivePerception:
         if run_id := self._runs.pop(camera, None):
             self.perceiver.run_ended(camera, run_id)
 
+    def change_triggers(self, camera: ResolvedCamera) -> None:
+        """Look for what ``camera`` lists now; only once it is `ready`."""
+        self.perceiver.change_triggers(camera.name, backends.trigger_rules(camera, encoder_backend=self._backend))
+
     def run(self, worker: Worker) -> None:
         # after an error the worker runs the body again: open events must not be forgotten with their perceiver
         if not self.ready.is_set():
-            self.perceiver, self.picture_px = build_perceiver(
+            folder, block = self._storage.state_dir, self._settings.encoder
+            self._backend = backends.choose_encoder(block, state_dir=folder)
+            self.encoder = backends.build_encoder(block, backend=self._backend, state_dir=folder)
+            self.perceiver = build_perceiver(
                 self._settings,
+                encoder=self.encoder,
+                encoder_backend=self._backend,
                 cameras=self._cameras,
-                storage=self._storage,
                 sink=self._sink,
                 mailbox=self.mailbox,
                 source=Source.LIVE,

@@ -16,7 +16,7 @@ from vidsense_daemon.base.errors import StreamError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
-from vidsense_daemon.daemon import backends
+from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.perceiving import build_perceiver
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
@@ -59,16 +59,25 @@ class Replay:
         self._on_progress = on_progress
         self._sink = _ClosedEvents(storage.events)
         self._mailbox = FrameMailbox(frames_per_camera=16, lossless=True)
-        self._perceiver, self._picture_px = build_perceiver(
+        backend = backends.choose_encoder(settings.encoder, state_dir=storage.state_dir)
+        encoder = backends.build_encoder(settings.encoder, backend=backend, state_dir=storage.state_dir)
+        self._picture_px = encoder.picture_px
+        self._perceiver = build_perceiver(
             settings,
+            encoder=encoder,
+            encoder_backend=backend,
             cameras=[self._camera],
-            storage=storage,
             sink=self._sink,
             mailbox=self._mailbox,
             source=Source.REPLAY,
         )
-        zone = backends.local_zone()
-        describer = backends.build_describer(settings.describer, cameras=[self._camera], zone=zone)
+        zone = describing.local_zone()
+        describer = describing.build_describer(
+            settings.describer,
+            cameras=[self._camera],
+            zone=zone,
+            evidence=describing.evidence_of(storage, lambda: encoder),
+        )
         queue = storage.descriptions(among=self._sink.ids)
         self._description = DescriptionWork(queue, describer, BuiltinDescriber(zone=zone))
         self._told: set[str] = set()

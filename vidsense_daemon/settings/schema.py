@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from vidsense_daemon.domain.events import Severity
 from vidsense_daemon.settings.addresses import Outline, camera_address, outline, outline_text
-from vidsense_daemon.settings.blocks import Block, FilePath, HttpUrl, Name, Number, WholeNumber, Words
+from vidsense_daemon.settings.blocks import Block, FilePath, HttpUrl, Name, Number, Secret, WholeNumber, Words
 from vidsense_daemon.settings.hooks import Hook
 from vidsense_daemon.settings.resolved import ResolvedCamera, merged, resolve
 
@@ -136,10 +136,12 @@ class Trigger(Block):
     """What the scene shows otherwise, or what the prompt could be mistaken for."""
     severity: Severity = Severity.ALERT
     """How much an event matters."""
-    cooldown_s: Number = Field(default=60, ge=0, le=86_400)
+    cooldown_s: Number = Field(default=5, ge=0, le=86_400)
     """After an event ended, the same trigger of the same camera rests this long."""
     zones: tuple[Name, ...] = ()
     """Only motion in one of these zones counts. Without any, the whole picture does."""
+    queries: tuple[Words, ...] = Field(default=(), max_length=20)
+    """Questions about its events, instead of those of the camera and of the `describer` block."""
     enabled: bool = True
     """Whether it makes events."""
 
@@ -165,12 +167,24 @@ class EncoderBlock(Block):
 class DescriberBlock(Block):
     """What writes an event down in words."""
 
-    backend: Literal["auto", "ollama", "builtin"] = "auto"
-    """`ollama` asks a vision language model, `builtin` writes a plain sentence; `auto` falls back to it and says so."""
+    backend: Literal["auto", "ollama", "openai", "builtin"] = "auto"
+    """Who writes: a vision model in Ollama or in any server with OpenAI's chat API, or the builtin plain sentence.
+
+    `auto` takes Ollama when it answers and has the model, else the builtin sentence, and says which."""
     url: HttpUrl = Field(default="http://127.0.0.1:11434", repr=False)
-    """Where Ollama answers."""
+    """Where Ollama, or the server with OpenAI's API, answers."""
     model: Words = "llava:7b-v1.6-mistral-q2_K"
-    """Which model Ollama runs; `ollama pull` fetches it."""
+    """Which model it runs; `vidsense describer pull` fetches it into Ollama."""
+    api_key: Secret | None = Field(default=None, repr=False)
+    """For a server with OpenAI's API that wants one."""
+    num_ctx: WholeNumber | None = Field(default=None, ge=2048, le=1_048_576)
+    """Tokens of context that the model is loaded with; without one, what its family needs."""
+    keep_alive: Words = "30m"
+    """How long Ollama keeps the model in memory after an answer; `-1` for ever, on a machine of its own."""
+    layout: Literal["storyboard", "frames", "slowfast"] | None = None
+    """How an event's frames are shown; without one, as the model's family likes it.
+
+    All in one picture, one picture each, or few large and many small ones."""
     queries: tuple[Words, ...] = Field(default=DEFAULT_QUERIES, max_length=20)
     """What is asked about every event."""
     first_token_timeout_s: Number = Field(default=600, gt=0, le=7200)

@@ -1,0 +1,48 @@
+"""An encoder that several threads may ask, one at a time: perception for its frames, others for a sentence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.domain.ports import Encoder
+
+
+class LockedEncoder:
+    """The `Encoder` port around another encoder; every method is thread-safe.
+
+    A sentence waits for the batch of pictures under way: some hundred milliseconds. Whoever asks from a second thread
+    pays PyTorch's own thread count there, which is all right for a sentence.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return self._encoder.name
+
+    @property
+    def dimension(self) -> int:
+        return self._encoder.dimension
+
+    @property
+    def picture_px(self) -> int:
+        return self._encoder.picture_px
+
+    def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        with self._lock:
+            return self._encoder.embed_pictures(pictures)
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        with self._lock:
+            return self._encoder.embed_texts(texts)
+
+    def text_spread(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
+        with self._lock:
+            return self._encoder.text_spread(texts)
