@@ -16,11 +16,13 @@ from vidsense_daemon import __version__
 from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, ConfigError, VidsenseError
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.cli import (
+    ask,
     cameras,
     check,
     config,
     db,
     demo,
+    describer,
     doctor,
     events,
     hooks,
@@ -34,7 +36,24 @@ from vidsense_daemon.cli import (
 from vidsense_daemon.cli.output import note
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-_COMMANDS = (run, check, doctor, install, replay, events, search, hooks, cameras, config, models, db, train, demo)
+_COMMANDS = (
+    run,
+    check,
+    doctor,
+    install,
+    replay,
+    events,
+    search,
+    ask,
+    hooks,
+    describer,
+    cameras,
+    config,
+    models,
+    db,
+    train,
+    demo,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
