@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidsense_daemon.description import prompts
@@ -81,6 +81,7 @@ def test_rubbish_is_a_fault_and_no_crash(text: str) -> None:
     assert faults
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
@@ -149,6 +150,7 @@ def test_a_models_words_are_plain_and_short(text: str, shown: str) -> None:
     assert plain(text, 10 if text.startswith("xx") else 60) == shown
 
 
+@settings(deadline=None)  # a busy machine is no defect
 @given(st.text(max_size=500))
 def test_plain_text_has_no_teeth(text: str) -> None:
     """Whatever goes in: one line, capped, without markup or controls, and unchanged when cleaned again."""

@@ -75,20 +75,59 @@ def test_a_stopped_ollama_is_asked_seldom(
     assert len(queue.postponed) < 25
 
 
-def test_a_hanging_ollama_costs_no_event_its_description(
-    work: DescriptionWork, queue: MemoryQueue, clock: SimulatedClock, server: FakeOllama, tmp_path: Path
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("hang"),
+        Fault("http", status=500),
+        Fault("http", status=503),
+        Fault("reset"),
+        Fault("raw", body="<html>rubbish</html>"),
+        Fault("mid_hang"),
+        Fault("drip", seconds=0.1),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.status}",
+)
+def test_a_server_that_is_ill_for_an_hour_loses_no_event(
+    describer: Callable[..., ModelDescriber],
+    queue: MemoryQueue,
+    clock: SimulatedClock,
+    server: FakeOllama,
+    tmp_path: Path,
+    fault: Fault,
 ) -> None:
-    """A server that hangs for an hour still says its version; the probe that loads the model is not fooled."""
-    queue.owe(*many(tmp_path, 2))
-    work.drain()
-    queue.owe(*many(tmp_path, 2))
-    server.fail_always("/api/chat", Fault("http", status=500))
+    """Whatever it does meanwhile, each event is described afterwards or says why not, and it was never flooded."""
+    ill = describer(queries=(), timeout_s=0.3, client={"first_token_timeout_s": 0.2, "idle_timeout_s": 0.2})
+    work = DescriptionWork(queue, ill, BuiltinDescriber(zone=UTC), clock=clock)
+    queue.owe(*many(tmp_path, 3))
+    server.fail_always("/api/chat", fault)
     drain_for_an_hour(work, clock)
+    asked = len(server.requests)
     server.fail_always("/api/chat", None)
+    well = describer(queries=())
+    drain_for_an_hour(DescriptionWork(queue, well, BuiltinDescriber(zone=UTC), clock=clock), clock)
+
+    assert len(queue.finished) == 3
+    assert all(words.status is DescriptionStatus.DONE or words.error for words in queue.finished.values())
+    assert asked < 60
+
+
+def test_a_hung_server_blames_no_event_once_it_is_known_to_hang(
+    describer: Callable[..., ModelDescriber],
+    queue: MemoryQueue,
+    clock: SimulatedClock,
+    server: FakeOllama,
+    tmp_path: Path,
+) -> None:
+    """Only the event that found out counts a failure: the probe that loads the model is not fooled by a version."""
+    work = DescriptionWork(queue, describer(queries=(), timeout_s=0.3), BuiltinDescriber(zone=UTC), clock=clock)
+    queue.owe(*many(tmp_path, 2))
+    server.fail_always("/api/chat", Fault("hang"))
     drain_for_an_hour(work, clock)
 
-    assert [done.status for done in queue.finished.values()] == [DescriptionStatus.DONE] * 2
+    assert not queue.finished
     assert server.probes() > 2
+    assert not server.chats()
 
 
 def test_an_event_that_breaks_the_model_is_given_up_after_three_tries(
