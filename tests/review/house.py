@@ -1,6 +1,6 @@
 """A review server on a real store, with cameras, events and people's marks on them.
 
-The marks, the questions and the past live in memory here: they are ports whose real sides belong to other rooms.
+Opinions, questions and the past live in memory here: they are ports whose real sides belong to other rooms.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,22 +20,13 @@ from sqlalchemy import insert
 
 from tests.store import scenes
 from vidsense_daemon.base.worker import Worker
-from vidsense_daemon.domain.events import Delivery, Description, EventRecord, Severity
+from vidsense_daemon.domain.events import Description, EventRecord, Severity
 from vidsense_daemon.domain.frames import Frame, Still, View
 from vidsense_daemon.review.board import CameraBoard
-from vidsense_daemon.review.ports import (
-    Attention,
-    Backtest,
-    Firing,
-    Marks,
-    Measurements,
-    Ports,
-    Told,
-    TriggerInfo,
-    Verdict,
-)
+from vidsense_daemon.review.ports import Measurements, Ports, TriggerInfo
 from vidsense_daemon.review.server import ReviewServer
 from vidsense_daemon.store import tables
+from vidsense_daemon.store.desk import EventDesk
 from vidsense_daemon.store.records import event_to_row
 
 TOKEN = "a-token-that-nobody-can-guess"
@@ -51,46 +42,52 @@ def picture(text: str, *, width_px: int = 640, height_px: int = 360) -> bytes:
     return cv2.imencode(".jpg", image)[1].tobytes()
 
 
-@dataclass
-class Desk:
-    """What people do with events: reviews, pins, feedback, deleting, describing again."""
+@dataclass(frozen=True)
+class Opinion:
+    verdict: str
+    note: str
 
-    rooms: scenes.Rooms
-    kept: dict[str, Marks] = field(default_factory=dict)
-    deleted: list[str] = field(default_factory=list)
-    again: list[str] = field(default_factory=list)
 
-    def marks(self, event_ids: Sequence[str]) -> Mapping[str, Marks]:
+class Opinions:
+    """The owner's feedback."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Opinion] = {}
+
+    def given(self, event_ids: Sequence[str]) -> Mapping[str, Opinion]:
         return {id_: self.kept[id_] for id_ in event_ids if id_ in self.kept}
 
-    def set_reviewed(self, event_ids: Sequence[str], *, reviewed: bool, now: datetime) -> None:
-        for id_ in event_ids:
-            self._change(id_, reviewed=reviewed)
+    def give(self, event_id: str, *, verdict: str, note: str, now: datetime) -> None:
+        self.kept[event_id] = Opinion(verdict, note)
 
-    def set_all_reviewed(self, *, until: datetime, now: datetime) -> None:
-        for record in self.rooms.archive.find(until=until, limit=10_000):
-            self._change(record.event.id, reviewed=True)
 
-    def set_pinned(self, event_id: str, *, pinned: bool, now: datetime) -> None:
-        self._change(event_id, pinned=pinned)
+@dataclass(frozen=True)
+class Told:
+    text: str
+    event_ids: tuple[str, ...] = ()
+    by: str = ""
 
-    def give(self, event_id: str, *, verdict: Verdict, note: str, now: datetime) -> None:
-        self._change(event_id, verdict=verdict, note=note)
 
-    def delete(self, event_id: str) -> bool:
-        self.deleted.append(event_id)
-        return self.rooms.archive.get(event_id) is not None
+@dataclass(frozen=True)
+class Attention:
+    captured_at: datetime
+    weight: float
 
-    def describe_again(self, event_id: str, *, now: datetime) -> bool:
-        self.again.append(event_id)
-        record = self.rooms.archive.get(event_id)
-        return record is not None and record.event.state.value == "closed"
 
-    def of_event(self, event_id: str) -> Sequence[Delivery]:
-        return [owed for owed, record in self.rooms.deliveries.due(datetime.now(UTC), 100) if owed.event_id == event_id]
+@dataclass(frozen=True)
+class Firing:
+    camera: str
+    started_at: datetime
+    ended_at: datetime
+    score: float
+    event_id: str | None
 
-    def _change(self, event_id: str, **changes: Any) -> None:
-        self.kept[event_id] = replace(self.kept.get(event_id, Marks()), **changes)
+
+@dataclass(frozen=True)
+class Backtest:
+    firings: Sequence[Firing]
+    threshold: float
+    days: float
 
 
 @dataclass(frozen=True)
@@ -181,7 +178,8 @@ class House:
         **server: Any,
     ) -> None:
         self.rooms = scenes.open_rooms(state_dir)
-        self.desk = Desk(self.rooms)
+        self.desk = EventDesk(self.rooms.database)
+        self.opinions = Opinions()
         self.past = Past(self.rooms)
         self.board = CameraBoard(["front_door", "yard"])
         self.clips: dict[str, Path] = {}
@@ -203,7 +201,7 @@ class House:
             ports,
             reviews=desk,
             pins=desk,
-            feedback=desk,
+            feedback=self.opinions,
             eraser=desk,
             redescription=desk,
             deliveries=desk,
@@ -268,6 +266,18 @@ class House:
         if describe:
             self.rooms.descriptions.finish(id_, words or scenes.words(), started_at)
         return id_
+
+    def get(self, event_id: str) -> EventRecord:
+        """An event as the store has it now; fails when it is gone."""
+        record = self.rooms.archive.get(event_id)
+        assert record is not None
+        return record
+
+    def is_reviewed(self, event_id: str) -> bool:
+        return self.get(event_id).acknowledged_at is not None
+
+    def is_deleted(self, event_id: str) -> bool:
+        return self.rooms.archive.get(event_id) is None
 
     def happened(self, count: int) -> list[str]:
         """``count`` events a second apart, put into the database at once; their ids, oldest first."""

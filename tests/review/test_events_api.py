@@ -98,8 +98,7 @@ def test_everything_until_now_can_be_marked_as_reviewed(locked: House, program: 
     answer = program.post("/api/events/reviewed", json=body)
 
     assert answer.status_code == 204
-    assert set(locked.desk.kept) == {old}
-    assert new not in locked.desk.kept
+    assert (locked.is_reviewed(old), locked.is_reviewed(new)) == (True, False)
 
 
 def test_deleting_and_describing_again_reach_the_store(locked: House, program: httpx.Client) -> None:
@@ -107,20 +106,26 @@ def test_deleting_and_describing_again_reach_the_store(locked: House, program: h
     id_ = locked.happens()
 
     described = program.post(f"/api/events/{id_}/describe")
+    owed = locked.rooms.descriptions.claim(scenes.NOON)
     deleted = program.delete(f"/api/events/{id_}")
 
     assert (described.status_code, deleted.status_code) == (202, 204)
-    assert (locked.desk.again, locked.desk.deleted) == ([id_], [id_])
+    assert owed is not None
+    assert owed.event.id == id_
+    assert locked.is_deleted(id_)
+    assert program.get(f"/api/events/{id_}").status_code == 404
 
 
-def test_an_open_event_is_not_described_again(locked: House, program: httpx.Client) -> None:
-    """It is described once it is over: until then the answer is a conflict."""
+def test_an_open_event_is_neither_described_again_nor_deleted(locked: House, program: httpx.Client) -> None:
+    """It is described once it is over, and perception still writes to it: until then both are a conflict."""
     event = scenes.event()
     locked.rooms.events.opened(event, None, scenes.window())
 
-    answer = program.post(f"/api/events/{event.id}/describe")
+    described = program.post(f"/api/events/{event.id}/describe")
+    deleted = program.delete(f"/api/events/{event.id}")
 
-    assert answer.status_code == 409
+    assert (described.status_code, deleted.status_code) == (409, 409)
+    assert not locked.is_deleted(event.id)
 
 
 def test_a_still_is_served_as_it_was_stored(locked: House, program: httpx.Client) -> None:

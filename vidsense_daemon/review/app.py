@@ -51,7 +51,7 @@ def build_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    listing = Listing(archive=ports.archive, reviews=ports.reviews)
+    listing = Listing(archive=ports.archive, pins=ports.pins, feedback=ports.feedback)
     rendering = Rendering(zone=zone)
     events = EventsApi(ports, listing=listing, clock=clock)
     pages = Pages(ports, board=board, listing=listing, rendering=rendering, access=access, zone=zone, clock=clock)

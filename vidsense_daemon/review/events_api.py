@@ -82,7 +82,7 @@ class EventsApi:
         add("/reviewed", self.set_all_reviewed, methods=["POST"], status_code=204, responses=may_answer(501))
         add("/{event_id}", self.get, methods=["GET"], responses=may_answer(404))
         add("/{event_id}", self.patch, methods=["PATCH"], responses=may_answer(404, 501))
-        add("/{event_id}", self.delete, methods=["DELETE"], status_code=204, responses=may_answer(404, 501))
+        add("/{event_id}", self.delete, methods=["DELETE"], status_code=204, responses=may_answer(404, 409, 501))
         add("/{event_id}/feedback", self.feedback, methods=["POST"], responses=may_answer(404, 501))
         add(
             "/{event_id}/describe",
@@ -146,7 +146,7 @@ class EventsApi:
     def get(self, event_id: EventId) -> EventDetailJson:
         """One event with its deliveries, attention and clip."""
         record = self._record(event_id)
-        deliveries = self._ports.deliveries.of_event(event_id) if self._ports.deliveries else ()
+        deliveries = self._ports.deliveries.deliveries(event_id) if self._ports.deliveries else ()
         attention = self._ports.attention.of_event(event_id) if self._ports.attention else ()
         clip = self._ports.clip_of(event_id) if self._ports.clip_of else None
         return EventDetailJson(
@@ -158,14 +158,14 @@ class EventsApi:
 
     def patch(self, event_id: EventId, change: EventPatch) -> EventJson:
         """Mark as reviewed or new again, pin or unpin."""
-        record = self._record(event_id)
+        self._record(event_id)
         if change.reviewed is not None:
             reviews = needed(self._ports.reviews, "keep which events were reviewed")
             reviews.set_reviewed([event_id], reviewed=change.reviewed, now=self._clock.now())
         if change.pinned is not None:
             pins = needed(self._ports.pins, "pin events")
             pins.set_pinned(event_id, pinned=change.pinned, now=self._clock.now())
-        return self._json(record)
+        return self._json(self._record(event_id))
 
     def set_all_reviewed(self, body: ReviewedUntil) -> None:
         """Mark every event as reviewed that began before a moment."""
@@ -174,8 +174,10 @@ class EventsApi:
 
     def delete(self, event_id: EventId) -> None:
         """Delete an event with its stills, clip, description and deliveries."""
-        if not needed(self._ports.eraser, "delete events").delete(event_id):
-            raise _no_event(event_id)
+        eraser = needed(self._ports.eraser, "delete events")
+        self._record(event_id)
+        if not eraser.delete(event_id, now=self._clock.now()):
+            raise Problem(409, "the event is still open: it can be deleted when it is over")
 
     def feedback(self, event_id: EventId, body: FeedbackJson) -> EventJson:
         """Say whether an event was worth telling; learning makes use of it."""
@@ -188,8 +190,8 @@ class EventsApi:
         """Put the event back into the queue of the describer."""
         record = self._record(event_id)
         redescription = needed(self._ports.redescription, "describe an event again")
-        if not redescription.describe_again(event_id, now=self._clock.now()):
-            raise Problem(409, "the event is still open: it is described when it is over")
+        if not redescription.describe_again(event_id):
+            raise Problem(409, "the event is still open, or is being described right now")
         return self._json(record)
 
     def still(self, event_id: EventId, captured_at_ms: Annotated[int, Path(ge=0, lt=_YEAR_10000_MS)]) -> Response:

@@ -1,24 +1,23 @@
 """Pages of events, narrowed to what somebody wants to see.
 
-Camera, trigger, source and time are the archive's to narrow; severity, label and marks are looked at here, page by
-page, and at most `_MOST_LOOKED_AT` events a request: a rare label in a million events must not hold a thread. The
-cursor then says how far the look went, and the next page goes on from there.
+All but the label is the archive's to narrow. Labels are a model's words and stand in no column: they are looked at
+here, page by page, and at most `_MOST_LOOKED_AT` events a request, since a rare one in a million events must not hold a
+thread. The cursor then says how far the look went, and the next page goes on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.events import EventRecord, Severity, Source
-from vidsense_daemon.review.ports import Archive, Marks, Reviews
+from vidsense_daemon.review.ports import Archive, Feedback, Opinion, Pins
 
 _MOST_LOOKED_AT = 1000
 _BATCH = 250
 CURSOR_PATTERN = r"^\d{1,15}:[A-Za-z0-9_-]{1,64}$"
-_NO_MARKS = Marks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,15 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
 
-    def is_plain(self) -> bool:
-        """The archive narrows all of it by itself."""
-        return self.label is None and self.severity is None and self.reviewed is None and self.pinned is None
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What people have done with an event."""
+
+    reviewed: bool
+    pinned: bool = False
+    verdict: str | None = None  # good or bad
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,26 +64,29 @@ class Page:
 class Listing:
     """Reads pages; thread-safe."""
 
-    def __init__(self, *, archive: Archive, reviews: Reviews | None) -> None:
+    def __init__(self, *, archive: Archive, pins: Pins | None = None, feedback: Feedback | None = None) -> None:
         self._archive = archive
-        self._reviews = reviews
+        self._pins = pins
+        self._feedback = feedback
 
     def page(self, wanted: Wanted, *, limit: int, cursor: str | None = None) -> Page:
         """At most ``limit`` events after ``cursor``; fewer, with a cursor, when the look was cut short."""
         items: list[Listed] = []
-        last, batch = cursor, limit + 1 if wanted.is_plain() else _BATCH
+        last, batch = cursor, limit + 1 if wanted.label is None else _BATCH
         for looked_at, listed in enumerate(self._all(wanted, batch=batch, cursor=cursor)):
             if len(items) == limit or looked_at == _MOST_LOOKED_AT:
                 return Page(tuple(items), last)
             last = cursor_of(listed.record)
-            if _fits_marks(wanted, listed):
+            if _has_label(wanted.label, listed):
                 items.append(listed)
         return Page(tuple(items), None)
 
     def of(self, records: list[EventRecord]) -> list[Listed]:
         """These with their marks."""
-        marks = self._marks([record.event.id for record in records])
-        return [Listed(record, marks.get(record.event.id, _NO_MARKS)) for record in records]
+        ids = [record.event.id for record in records]
+        pinned = self._pins.pinned(ids) if self._pins and ids else ()
+        opinions = self._feedback.given(ids) if self._feedback and ids else {}
+        return [Listed(record, _marks(record, pinned, opinions.get(record.event.id))) for record in records]
 
     def fits(self, wanted: Wanted, listed: Listed) -> bool:
         """Whether a list that is narrowed like this shows the event."""
@@ -87,9 +95,12 @@ class Listing:
             wanted.camera in (None, event.camera)
             and wanted.trigger in (None, event.trigger)
             and wanted.source in (None, event.source)
+            and wanted.severity in (None, event.severity)
+            and wanted.reviewed in (None, listed.marks.reviewed)
+            and wanted.pinned in (None, listed.marks.pinned)
             and (wanted.since is None or wanted.since <= event.started_at)
             and (wanted.until is None or event.started_at < wanted.until)
-            and _fits_marks(wanted, listed)
+            and _has_label(wanted.label, listed)
         )
 
     def _all(self, wanted: Wanted, *, batch: int, cursor: str | None) -> Iterator[Listed]:
@@ -98,6 +109,9 @@ class Listing:
                 camera=wanted.camera,
                 trigger=wanted.trigger,
                 source=wanted.source,
+                severity=wanted.severity,
+                acknowledged=wanted.reviewed,
+                pinned=wanted.pinned,
                 since=wanted.since,
                 until=wanted.until,
                 limit=batch,
@@ -107,9 +121,6 @@ class Listing:
             if len(records) < batch:
                 return
             cursor = cursor_of(records[-1])
-
-    def _marks(self, event_ids: list[str]) -> Mapping[str, Marks]:
-        return self._reviews.marks(event_ids) if self._reviews and event_ids else {}
 
 
 def cursor_of(record: EventRecord) -> str:
@@ -128,11 +139,14 @@ def labels_of(record: EventRecord) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _fits_marks(wanted: Wanted, listed: Listed) -> bool:
-    severity, marks = listed.record.event.severity, listed.marks
-    return (
-        (wanted.severity is None or severity is wanted.severity)
-        and (wanted.reviewed is None or marks.reviewed is wanted.reviewed)
-        and (wanted.pinned is None or marks.pinned is wanted.pinned)
-        and (wanted.label is None or wanted.label.lower() in " ".join(labels_of(listed.record)).lower())
+def _has_label(label: str | None, listed: Listed) -> bool:
+    return label is None or label.lower() in " ".join(labels_of(listed.record)).lower()
+
+
+def _marks(record: EventRecord, pinned: Collection[str], opinion: Opinion | None) -> Marks:
+    return Marks(
+        reviewed=record.acknowledged_at is not None,
+        pinned=record.event.id in pinned,
+        verdict=opinion.verdict if opinion else None,
+        note=opinion.note if opinion else "",
     )

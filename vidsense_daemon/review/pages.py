@@ -118,7 +118,7 @@ class Pages:
             "event.html",
             item=listed,
             evidence=evidence_of(record.description),
-            deliveries=self._ports.deliveries.of_event(event_id) if self._ports.deliveries else None,
+            deliveries=self._ports.deliveries.deliveries(event_id) if self._ports.deliveries else None,
             attention=attention,
             most_attention=max((moment.weight for moment in attention), default=1.0),
             clip=bool(self._ports.clip_of and self._ports.clip_of(event_id)),

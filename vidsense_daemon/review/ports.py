@@ -6,7 +6,7 @@ Every method is called from one of the HTTP threads, so whoever implements one i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -44,6 +44,9 @@ class Archive(Protocol):
         camera: str | None = None,
         trigger: str | None = None,
         source: Source | None = None,
+        severity: Severity | None = None,
+        acknowledged: bool | None = None,
+        pinned: bool | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 50,
@@ -61,28 +64,8 @@ class Archive(Protocol):
         """How many of each thing stand in the database."""
 
 
-class Verdict(StrEnum):
-    """What its owner thinks of an event."""
-
-    GOOD = "good"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What people have done with an event."""
-
-    reviewed: bool = False
-    pinned: bool = False
-    verdict: Verdict | None = None
-    note: str = ""
-
-
 class Reviews(Protocol):
-    """Marks on events, kept for good."""
-
-    def marks(self, event_ids: Sequence[str]) -> Mapping[str, Marks]:
-        """The marks of those events that have any."""
+    """Marks events as looked at: `EventRecord.acknowledged_at`."""
 
     def set_reviewed(self, event_ids: Sequence[str], *, reviewed: bool, now: datetime) -> None:
         """Mark these as looked at, or as new again; unknown ids are passed over."""
@@ -94,44 +77,73 @@ class Reviews(Protocol):
 class Pins(Protocol):
     """Events that retention never deletes."""
 
+    def pinned(self, event_ids: Sequence[str]) -> Collection[str]:
+        """Those of these events that are pinned."""
+
     def set_pinned(self, event_id: str, *, pinned: bool, now: datetime) -> None:
         """Pin or unpin; an unknown id is passed over."""
 
 
-class Feedback(Protocol):
-    """What the owner says of an event; learning reads it."""
+class Verdict(StrEnum):
+    """What its owner thinks of an event."""
 
-    def give(self, event_id: str, *, verdict: Verdict, note: str, now: datetime) -> None:
+    GOOD = "good"
+    BAD = "bad"
+
+
+class Opinion(Protocol):
+    """What its owner said of an event."""
+
+    @property
+    def verdict(self) -> str:
+        """Good or bad."""
+
+    @property
+    def note(self) -> str:
+        """Their own words; may be empty."""
+
+
+class Feedback(Protocol):
+    """What the owner says of events; learning reads it."""
+
+    def given(self, event_ids: Sequence[str]) -> Mapping[str, Opinion]:
+        """The opinions on those of these events that have one."""
+
+    def give(self, event_id: str, *, verdict: str, note: str, now: datetime) -> None:
         """Keep it; a second opinion replaces the first."""
 
 
 class Eraser(Protocol):
     """Deletes events with all that belongs to them."""
 
-    def delete(self, event_id: str) -> bool:
-        """Delete its rows, stills and clip; false when there is no such event."""
+    def delete(self, event_id: str, *, now: datetime) -> bool:
+        """Delete its rows, stills and clip; false when there is no such event that is over."""
 
 
 class Redescription(Protocol):
     """Puts an event back into the queue of owed descriptions."""
 
-    def describe_again(self, event_id: str, *, now: datetime) -> bool:
-        """Make it due; false when there is no such event or it is still open."""
+    def describe_again(self, event_id: str) -> bool:
+        """Make it due; false when it is still open or in a describer's hands."""
 
 
 class DeliveryLog(Protocol):
     """What was sent of an event, and to whom."""
 
-    def of_event(self, event_id: str) -> Sequence[Delivery]:
+    def deliveries(self, event_id: str) -> Sequence[Delivery]:
         """Its deliveries, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attention:
+class Attention(Protocol):
     """How much one moment counted in the event's window."""
 
-    captured_at: datetime
-    weight: float  # the weights of a window add up to 1
+    @property
+    def captured_at(self) -> datetime:
+        """When the frame was captured."""
+
+    @property
+    def weight(self) -> float:
+        """The weights of a window add up to 1."""
 
 
 class WindowAttention(Protocol):
@@ -170,13 +182,20 @@ class Search(Protocol):
         """The best ones first; empty when nothing fits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A text about events that names those it rests on."""
+class Told(Protocol):
+    """A text about events that names those it rests on: `description.telling.Told`."""
 
-    text: str
-    event_ids: tuple[str, ...] = ()
-    by: str = ""  # which model wrote it; empty when none did
+    @property
+    def text(self) -> str:
+        """Plain words, perhaps of several lines."""
+
+    @property
+    def event_ids(self) -> tuple[str, ...]:
+        """What it rests on."""
+
+    @property
+    def by(self) -> str:
+        """Which model wrote it; empty when none did."""
 
 
 class Questions(Protocol):
@@ -205,24 +224,44 @@ class TriggerInfo:
     thresholds: Mapping[str, float] = field(default_factory=dict)  # present threshold by camera; unit of `Event.score`
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(Protocol):
     """One time that a sentence would have made an event of."""
 
-    camera: str
-    started_at: datetime
-    ended_at: datetime
-    score: float  # the highest in it; unit of `Event.score`
-    event_id: str | None = None  # an event that was stored at that time: its stills show what was there
+    @property
+    def camera(self) -> str:
+        """Where."""
+
+    @property
+    def started_at(self) -> datetime:
+        """When it would have opened."""
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it would have closed."""
+
+    @property
+    def score(self) -> float:
+        """The highest in it; unit of `Event.score`."""
+
+    @property
+    def event_id(self) -> str | None:
+        """An event that was stored at that time: its stills show what was there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Backtest:
+class Backtest(Protocol):
     """A sentence against stored windows."""
 
-    firings: tuple[Firing, ...]  # all above a low floor, so that the threshold can be moved afterwards
-    threshold: float  # what the trigger would use
-    days: float  # how much was looked at; camera-days count once a day
+    @property
+    def firings(self) -> Sequence[Firing]:
+        """All above a low floor, so that the threshold can be moved afterwards."""
+
+    @property
+    def threshold(self) -> float:
+        """What the trigger would use."""
+
+    @property
+    def days(self) -> float:
+        """How long a time was looked at."""
 
 
 class Backtests(Protocol):

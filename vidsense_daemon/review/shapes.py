@@ -13,7 +13,7 @@ from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.events import Answer, Delivery, Description, Event, EventRecord, StoredStill
 from vidsense_daemon.domain.frames import Box
 from vidsense_daemon.review.board import CameraSight
-from vidsense_daemon.review.ports import Marks
+from vidsense_daemon.review.listing import Marks
 
 AtMs = Annotated[int, Field(description="milliseconds since 1970-01-01, UTC")]
 Edges = Annotated[
@@ -142,7 +142,7 @@ def event_json(record: EventRecord, marks: Marks) -> EventJson:
         description=_description(record.description) if record.description else None,
         reviewed=marks.reviewed,
         pinned=marks.pinned,
-        verdict=marks.verdict.value if marks.verdict else None,
+        verdict=marks.verdict,
         note=marks.note,
     )
 

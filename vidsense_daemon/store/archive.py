@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import exists, func, select, tuple_
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.domain.events import DeliveryStatus, DescriptionStatus, EventRecord, EventState, Source
+from vidsense_daemon.domain.events import DeliveryStatus, DescriptionStatus, EventRecord, EventState, Severity, Source
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.changes import Change
 from vidsense_daemon.store.database import Database
@@ -34,6 +34,9 @@ class EventArchive:
         camera: str | None = None,
         trigger: str | None = None,
         source: Source | None = None,
+        severity: Severity | None = None,
+        acknowledged: bool | None = None,
+        pinned: bool | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 50,
@@ -45,9 +48,13 @@ class EventArchive:
         """
         c = tables.events.c
         wanted = select(c.id).order_by(c.started_at_ms.desc(), c.id.desc()).limit(limit)
-        for column, value in ((c.camera, camera), (c.trigger, trigger), (c.source, source and source.value)):
+        for column, value in ((c.camera, camera), (c.trigger, trigger), (c.source, source), (c.severity, severity)):
             if value is not None:
-                wanted = wanted.where(column == value)
+                wanted = wanted.where(column == str(value))
+        for marked, table in ((acknowledged, tables.acknowledgements), (pinned, tables.pins)):
+            if marked is not None:
+                has_mark = exists().where(table.c.event_id == c.id)
+                wanted = wanted.where(has_mark if marked else ~has_mark)
         if since is not None:
             wanted = wanted.where(c.started_at_ms >= to_ms(since))
         if until is not None:
