@@ -181,7 +181,7 @@ def test_the_search_is_limited_to_a_camera_and_a_time_by_meaning_too(
     assert index.nearest(anything, limit=100, camera="no such camera") == []
 
 
-@pytest.mark.parametrize("lost", ["everything", "state.json", "sketches", "places", "directions.npy"])
+@pytest.mark.parametrize("lost", ["everything", "state.json", "sketches", "window_ids", "cameras", "directions.npy"])
 def test_an_index_that_lost_files_is_built_again(
     rooms: Rooms, index: WindowIndex, random: np.random.Generator, lost: str
 ) -> None:

@@ -3,7 +3,7 @@
     vectors/<encoder>/state.json               which generation counts, and how many windows of it
     vectors/<encoder>/<generation>/directions.npy   (D, K)   what turns an embedding into a sketch
                                   /sketches         (N, K)   float32, one after another, memory-mapped
-                                  /places           (N,)     window id, time, camera
+                                  /window_ids, ended_at_ms, cameras   (N,) each, memory-mapped
                                   /cameras-N.npz             each camera's mean (C, D) and how many windows it is of
 
 `state.json` is replaced last: what a killed update had appended does not count and is written over by the next one.
@@ -26,8 +26,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_FORMAT = 1  # another number in the file: built anew
-_PLACE = np.dtype([("window_id", "<i8"), ("ended_at_ms", "<i8"), ("camera", "<i4"), ("unused", "<i4")])
+_FORMAT = 2  # another number in the file: built anew
+# a file each: a search reads all cameras, but times only when it is limited to some
+_COLUMNS: dict[str, np.dtype[Any]] = {
+    "window_ids": np.dtype("<i8"),
+    "ended_at_ms": np.dtype("<i8"),
+    "cameras": np.dtype("<i4"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +111,11 @@ class SketchFiles:
         """Take in more windows, in the order of their ids; ``embeddings`` is (rows, D)."""
         names = (*state.cameras, *sorted(set(cameras) - set(state.cameras)))
         number = {camera: index for index, camera in enumerate(names)}
-        places = np.zeros(len(window_ids), dtype=_PLACE)
-        places["window_id"], places["ended_at_ms"] = window_ids, ended_at_ms
-        places["camera"] = [number[camera] for camera in cameras]
+        columns = {"window_ids": window_ids, "ended_at_ms": ended_at_ms, "cameras": [number[name] for name in cameras]}
+        for name, kind in _COLUMNS.items():
+            self._write_at(state, name, np.array(columns[name], dtype=kind))
         directions = np.load(self._path(state, "directions.npy"))
         self._write_at(state, "sketches", (embeddings @ directions).astype("<f4"))
-        self._write_at(state, "places", places)
         grown = SketchState(
             generation=state.generation,
             learnt_from=state.learnt_from,
@@ -119,7 +123,7 @@ class SketchFiles:
             last_window_id=int(window_ids[-1]),
             cameras=names,
         )
-        self._save_cameras(grown, *self._grown_means(state, places["camera"], embeddings, len(names)))
+        self._save_cameras(grown, *self._grown_means(state, np.array(columns["cameras"]), embeddings, len(names)))
         self._write_state(grown)
         self._path(state, f"cameras-{state.count}.npz").unlink(missing_ok=True)
         return grown
@@ -137,30 +141,32 @@ class SketchFiles:
     def is_whole(self, state: SketchState) -> bool:
         """Whether the files hold what the state says: a power cut may have taken some of it."""
         try:
-            sketches = self._path(state, "sketches").stat().st_size if state.count else 0
-            places = self._path(state, "places").stat().st_size if state.count else 0
             directions = np.load(self._path(state, "directions.npy"), mmap_mode="r")
             self._path(state, f"cameras-{state.count}.npz").stat()
+            row_bytes = {"sketches": 4 * directions.shape[1]} | {name: kind.itemsize for name, kind in _COLUMNS.items()}
+            return state.count == 0 or all(
+                self._path(state, name).stat().st_size >= state.count * size for name, size in row_bytes.items()
+            )
         except (OSError, ValueError):
             return False
-        return sketches >= state.count * 4 * directions.shape[1] and places >= state.count * _PLACE.itemsize
 
     def _open(self, state: SketchState) -> Sketches:
         directions = np.load(self._path(state, "directions.npy"))
-        places = np.memmap(self._path(state, "places"), dtype=_PLACE, mode="r", shape=(state.count,))
+        columns = {
+            name: np.memmap(self._path(state, name), dtype=kind, mode="r", shape=(state.count,))
+            for name, kind in _COLUMNS.items()
+        }
         shape = (state.count, directions.shape[1])
         return Sketches(
             state=state,
             directions=directions,
             means=self._load_cameras(state)[0],
-            window_ids=places["window_id"],
-            ended_at_ms=places["ended_at_ms"],
-            cameras=places["camera"],
+            **columns,
             sketches=np.memmap(self._path(state, "sketches"), dtype="<f4", mode="r", shape=shape),
         )
 
     def _grown_means(
-        self, state: SketchState, cameras: NDArray[np.int32], embeddings: NDArray[np.float32], total: int
+        self, state: SketchState, cameras: NDArray[np.integer[Any]], embeddings: NDArray[np.float32], total: int
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """(C, D), (C,): the means and their counts with more windows taken in."""
         before, counts_before = self._load_cameras(state)

@@ -31,7 +31,9 @@ from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.sketches import Sketches, SketchFiles, SketchState
 
-SKETCH_DIMENSION = 64  # K: 256 MB for a million windows; benchmarks/store.py shows what more and fewer would cost
+# K: 128 MB for a million windows. With the builtin encoder's embeddings 32 found all of the exact ten nearest, and a
+# search is bound by the memory's speed: 64 took half as long again (benchmarks/store.py)
+SKETCH_DIMENSION = 32
 CANDIDATES = 2_000  # scored exactly
 _SAMPLE = 20_000  # windows that the directions are computed from
 _RELEARN_AFTER_GROWTH = 4  # an index that began with one quiet hour is learnt anew
@@ -174,10 +176,12 @@ def largest(scores: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
 def _sketch_scores(index: Sketches, sentence: Embedding) -> NDArray[np.float32]:
     """(D,) → (N,): reads the sketches once from beginning to end."""
     sketch = (sentence @ index.directions).astype(np.float32)  # (K,)
+    offsets = index.means @ index.directions @ sketch  # (C,)
     scores = np.empty(index.state.count, dtype=np.float32)
     for start in range(0, len(scores), _ROWS_A_PIECE):
-        np.matmul(index.sketches[start : start + _ROWS_A_PIECE], sketch, out=scores[start : start + _ROWS_A_PIECE])
-    scores -= (index.means @ index.directions @ sketch)[index.cameras]
+        piece = slice(start, start + _ROWS_A_PIECE)
+        np.matmul(index.sketches[piece], sketch, out=scores[piece])
+        scores[piece] -= offsets[index.cameras[piece]]
     return scores
 
 
