@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 
@@ -22,6 +23,10 @@ class ServiceNotifier:
 
     def status(self, status: str) -> None:
         self._send(f"STATUS={status}")
+
+    def reloading(self) -> None:
+        """The configuration is read again; `ready` says when that is over."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def alive(self) -> None:
         """Feed the watchdog: only call this while every worker's beat is young."""

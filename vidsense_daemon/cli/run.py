@@ -1,4 +1,4 @@
-"""`vidsense run`: the daemon, in the foreground; systemd or a terminal stops it."""
+"""`vidsense run`: the daemon, in the foreground; systemd or a terminal stops it, SIGHUP has it read its file again."""
 
 from __future__ import annotations
 
@@ -6,25 +6,44 @@ import argparse
 import os
 import signal
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from vidsense_daemon.base import logs
 from vidsense_daemon.base.redact import Redactor
-from vidsense_daemon.cli.context import Subparsers, add_config_option, load_settings
-from vidsense_daemon.settings.paths import state_dir
+from vidsense_daemon.cli.context import Subparsers, add_config_option
+from vidsense_daemon.settings.paths import find_config, state_dir
+
+if TYPE_CHECKING:
+    from vidsense_daemon.settings.schema import Settings
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("run", help="watch the cameras until stopped (SIGTERM or Ctrl-C)")
+    parser = subparsers.add_parser("run", help="watch the cameras until stopped (SIGTERM or Ctrl-C); SIGHUP reloads")
     add_config_option(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = load_settings(args)
-    logs.configure(json=True, level=settings.log.level, redactor=Redactor(settings.secrets))
-    from vidsense_daemon.daemon.live import Daemon
+    from vidsense_daemon.settings.load import load
 
-    daemon = Daemon(settings, state_dir=state_dir(os.environ))
+    # the same file at every reload, whatever becomes of the working directory
+    path = find_config(args.config, os.environ).absolute()
+    settings = load(path)
+    redactor = Redactor(settings.secrets)
+    logs.configure(json=True, level=settings.log.level, redactor=redactor)
+    from vidsense_daemon.daemon.live import Daemon
+    from vidsense_daemon.daemon.reload import remember_applied
+
+    folder = state_dir(os.environ)
+
+    def reread() -> Settings:
+        changed = load(path)
+        redactor.learn(changed.secrets)
+        return changed
+
+    daemon = Daemon(
+        settings, state_dir=folder, reread=reread, on_applied=lambda _settings: remember_applied(path, folder)
+    )
 
     def stop(number: int, _frame: FrameType | None) -> None:
         daemon.ask_to_stop()
@@ -32,4 +51,5 @@ def _run(args: argparse.Namespace) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, lambda _number, _frame: daemon.ask_to_reload())
     return daemon.run()

@@ -9,7 +9,7 @@ whose embeddings everything is compared with) is named and left as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,12 +70,9 @@ def plan(before: Settings, after: Settings) -> Plan:
     retriggered = tuple(name for name in both if old[name].triggers != new[name].triggers and name not in restarted)
     changed = [key for key in Settings.model_fields if getattr(before, key) != getattr(after, key)]
     stages = {_STAGES[key] for key in changed if key in _STAGES}
-    if {name: camera.queries for name, camera in old.items()} != {name: camera.queries for name, camera in new.items()}:
+    if _queries(old.values()) != _queries(new.values()):
         stages.add("describer")
-    watched_otherwise = {name: tuple(camera.triggers) for name, camera in old.items()} != {
-        name: tuple(camera.triggers) for name, camera in new.items()
-    }
-    if watched_otherwise and any(isinstance(hook, MqttHook) for hook in after.hooks):
+    if _watched(old.values()) != _watched(new.values()) and any(isinstance(hook, MqttHook) for hook in after.hooks):
         stages.add("hooks")  # Home Assistant has an entity for each camera and trigger
     return Plan(
         started=tuple(name for name in new if name not in old),
@@ -90,6 +87,14 @@ def plan(before: Settings, after: Settings) -> Plan:
 def _stream(camera: ResolvedCamera) -> ResolvedCamera:
     """What concerns the camera's stream, and nothing of what is looked for in it."""
     return replace(camera, triggers={}, queries=())
+
+
+def _queries(cameras: Iterable[ResolvedCamera]) -> dict[str, tuple[str, ...]]:
+    return {camera.name: camera.queries for camera in cameras if camera.queries}
+
+
+def _watched(cameras: Iterable[ResolvedCamera]) -> dict[str, tuple[str, ...]]:
+    return {camera.name: tuple(camera.triggers) for camera in cameras}
 
 
 def differences(before: Settings, after: Settings) -> list[Difference]:

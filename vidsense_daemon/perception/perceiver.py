@@ -93,6 +93,7 @@ class Perceiver:
         self._sliding: dict[str, SlidingWindow] = {}
         self._watches: dict[str, CameraWatch] = {}
         self._ended: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._changed: queue.SimpleQueue[tuple[str, Sequence[TriggerRule]]] = queue.SimpleQueue()
         self._log = structlog.get_logger()
         self._frames = 0
         self._reported_mono_s = self._clock.mono_s()
@@ -106,6 +107,7 @@ class Perceiver:
             ended = self._newly_ended()
             self.process(self._mailbox.take_all(_TAKE_TIMEOUT_S))
             self._end_runs(ended)
+            self._take_changes()
             worker.worked()
             self._report()
         while frames := self._mailbox.take_all(0):
@@ -130,6 +132,10 @@ class Perceiver:
         From any thread. A run that is over already, because frames of the next one came, is left alone.
         """
         self._ended.put((camera, run_id))
+
+    def change_triggers(self, camera: str, rules: Sequence[TriggerRule]) -> None:
+        """Look for something else on a camera: its open events end. From any thread; takes effect within a moment."""
+        self._changed.put((camera, rules))
 
     def finish(self) -> None:
         """The streams have ended: store the windows begun and close what is open."""
@@ -228,6 +234,15 @@ class Perceiver:
     def _end_runs(self, ended: Sequence[tuple[str, str]]) -> None:
         cameras = [camera for camera, run_id in ended if self._run_of(camera) == run_id]
         self._take([step for camera in cameras for step in self._end_of_run(camera)])
+
+    def _take_changes(self) -> None:
+        while not self._changed.empty():
+            camera, rules = self._changed.get()
+            try:
+                self._take(self._end_of_run(camera))
+            finally:  # what the sink refuses it gets again; the change is due in any case
+                self._triggers = {**self._triggers, camera: rules}
+                self._watches.pop(camera, None)
 
     def _run_of(self, camera: str) -> str | None:
         sliding = self._sliding.get(camera)

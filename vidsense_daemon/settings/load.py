@@ -32,7 +32,7 @@ def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigError: the file cannot be read, or holds mistakes; the message is the whole report.
     """
-    return parse(_text_of(path), source=str(path), environ=environ, credentials=path.absolute().parent / "credentials")
+    return parse(text_of(path), source=str(path), environ=environ, credentials=path.absolute().parent / "credentials")
 
 
 def parse(
@@ -68,7 +68,12 @@ def _validated(marked: MarkedValues, mistakes: list[Mistake]) -> Settings | None
     return None if mistakes else settings
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The file's text.
+
+    Raises:
+        ConfigError: it cannot be read, or is no text.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE_BYTES + 1)
