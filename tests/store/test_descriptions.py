@@ -44,6 +44,33 @@ def test_the_gravest_event_is_described_first_then_the_newest(rooms: Rooms) -> N
     assert claim_all(rooms) == ["3-new-alert", "2-old-alert", "4-warning", "1-info"]
 
 
+def test_a_backlog_is_worked_off_after_the_news_from_its_oldest(rooms: Rooms) -> None:
+    """After a night without Ollama the visitor of this minute goes first, then the night in its order."""
+    later = NOON + timedelta(hours=8)
+    store_closed(rooms, event("1-night", started_at=NOON))
+    store_closed(rooms, event("2-night", started_at=NOON + timedelta(hours=2)))
+    store_closed(rooms, event("3-now", severity=Severity.INFO, started_at=later))
+
+    claimed = [record.event.id for _ in range(3) if (record := rooms.descriptions.claim(later))]
+
+    assert claimed == ["3-now", "1-night", "2-night"]
+
+
+def test_what_happened_beside_an_event_is_claimed_with_it(rooms: Rooms) -> None:
+    """One visitor who fires three triggers is described once: but only on that camera, and only near that moment."""
+    store_closed(rooms, event("1-beside", started_at=NOON + timedelta(seconds=4)))
+    store_closed(rooms, event("2-lead", started_at=NOON + timedelta(seconds=8)))
+    store_closed(rooms, event("3-later", started_at=NOON + timedelta(minutes=5)))
+    store_closed(rooms, event("4-elsewhere", camera="back_yard", started_at=NOON + timedelta(seconds=5)))
+    lead = rooms.archive.get("2-lead")
+    assert lead is not None
+
+    beside = rooms.descriptions.claim_beside(lead, within_s=10, limit=5, now=NOON)
+
+    assert [record.event.id for record in beside] == ["1-beside"]
+    assert "1-beside" not in claim_all(rooms)
+
+
 def test_the_words_and_the_alert_they_cause_come_together(rooms: Rooms) -> None:
     store_closed(rooms, event())
     rooms.deliveries.sent(rooms.deliveries.due(_soon(), 10)[0][0].id, _soon())

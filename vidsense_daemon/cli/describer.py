@@ -72,13 +72,13 @@ def _pull(args: argparse.Namespace) -> int:
 
 def _lines(checkup: Checkup) -> Iterator[str]:
     yield f"{checkup.backend} {checkup.model}"
-    yield f"  family    {checkup.family}: {checkup.layout}, {checkup.frames} frames, context of {checkup.num_ctx} tokens"
+    yield f"  family    {checkup.family}: {checkup.layout}, {checkup.frames} frames, context {checkup.num_ctx}"
     yield f"  tokens    {checkup.prompt_tokens} in all, {checkup.picture_tokens} of them for the pictures"
     further = "" if checkup.further_s is None else f", one more question {checkup.further_s:.1f} s"
     yield f"  seconds   load {checkup.load_s:.1f} s, first answer {checkup.first_s:.1f} s{further}"
     if checkup.memory is not None:
-        memory = checkup.memory
-        yield f"  memory    {memory.size_bytes / 1e9:.1f} GB, {memory.on_gpu_bytes / 1e9:.1f} GB of it on the graphics card"
+        in_all, on_gpu = checkup.memory.size_bytes / 1e9, checkup.memory.on_gpu_bytes / 1e9
+        yield f"  memory    {in_all:.1f} GB, {on_gpu:.1f} GB of it on the graphics card"
     yield f"  form      {'holds the structured form' if checkup.structured else 'does not hold the structured form'}"
     yield f"  it said   {checkup.summary}"
     for advice in checkup.advice:

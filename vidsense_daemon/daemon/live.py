@@ -154,7 +154,9 @@ class Daemon:
             zone=zone,
             evidence=describing.evidence_of(storage, lambda: perception.encoder),
         )
-        return DescriptionWork(WakingQueue(storage.descriptions(), self._wake), describer, BuiltinDescriber(zone=zone))
+        owed = storage.descriptions()
+        queue = WakingQueue(owed, self._wake)
+        return DescriptionWork(queue, describer, BuiltinDescriber(zone=zone), bursts=owed)
 
     def _reload(self, storage: Storage, perception: LivePerception, description: DescriptionWork) -> DescriptionWork:
         """Apply a changed configuration; one with a mistake changes nothing. The description's work from now on."""

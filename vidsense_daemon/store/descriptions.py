@@ -8,9 +8,10 @@ because words about the present are worth more than words about last night.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, case, select, update
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.base.errors import StoreError
@@ -30,6 +31,7 @@ from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.records import load_records
 
 _PENDING = DescriptionStatus.PENDING.value
+_FRESH = timedelta(hours=1)  # so long somebody may be waiting for the words
 
 
 class DescriptionStore:
@@ -53,30 +55,59 @@ class DescriptionStore:
         self._among = among
 
     def claim(self, now: datetime) -> EventRecord | None:
-        """The next due event, marked running; none when nothing is due."""
+        """The next due event, marked running; none when nothing is due.
+
+        What happened within the last hour goes first, gravest and newest before the rest: somebody may be waiting for
+        it. What is older is a backlog, which is worked off from its gravest and oldest.
+        """
+        e = tables.events.c
+        fresh = e.started_at_ms >= to_ms(now - _FRESH)
+        order = (
+            fresh.desc(),
+            tables.severity_rank.desc(),
+            case((fresh, -e.started_at_ms), else_=e.started_at_ms),
+        )
+        claimed = self._take(self._due(now).order_by(*order).limit(1), now)
+        return claimed[0] if claimed else None
+
+    def claim_beside(self, record: EventRecord, *, within_s: float, limit: int, now: datetime) -> list[EventRecord]:
+        """Due events of the same camera that began within ``within_s`` of it, marked running; oldest first."""
+        e, event = tables.events.c, record.event
+        within_ms = round(within_s * 1000)
+        near = (
+            self._due(now)
+            .where(e.camera == event.camera, e.source == event.source.value, e.id != event.id)
+            .where(e.started_at_ms.between(to_ms(event.started_at) - within_ms, to_ms(event.started_at) + within_ms))
+            .order_by(e.started_at_ms)
+            .limit(limit)
+        )
+        return self._take(near, now)
+
+    def _due(self, now: datetime) -> Select[Any]:
         d, e = tables.descriptions.c, tables.events.c
-        due = (
+        return (
             select(d.event_id)
             .join(tables.events, e.id == d.event_id)
             .where(d.status == _PENDING, e.state == EventState.CLOSED.value)
             .where(d.next_attempt_at_ms.is_(None) | (d.next_attempt_at_ms <= to_ms(now)))
             .where(e.source == Source.LIVE.value if self._among is None else e.id.in_(list(self._among)))
-            .order_by(tables.severity_rank.desc(), e.started_at_ms.desc())
-            .limit(1)
         )
+
+    def _take(self, due: Select[Any], now: datetime) -> list[EventRecord]:
+        """Mark these events running, in one step for all processes, and load them in their order."""
         with self._database.read() as connection:
             if connection.execute(due).first() is None:
-                return None  # the usual case: an idle queue takes no write lock
+                return []  # the usual case: an idle queue takes no write lock
 
-        def take(connection: Connection) -> EventRecord | None:
-            statement = (
+        def take(connection: Connection) -> list[EventRecord]:
+            event_ids = list(connection.execute(due).scalars())  # the write lock is held: nobody else sees them pending
+            d = tables.descriptions.c
+            connection.execute(
                 update(tables.descriptions)
-                .where(d.event_id == due.scalar_subquery())
+                .where(d.event_id.in_(event_ids))
                 .values(status=DescriptionStatus.RUNNING.value, attempts=d.attempts + 1, claimed_at_ms=to_ms(now))
-                .returning(d.event_id)
             )
-            event_id = connection.execute(statement).scalar_one_or_none()
-            return None if event_id is None else load_records(connection, [event_id], self._media)[0]
+            return load_records(connection, event_ids, self._media)
 
         return self._database.write(take)
 
