@@ -143,14 +143,17 @@ class CameraSupervisor:
         )
 
     def _describe(self, header: dict[str, Any]) -> None:
-        self._change(
-            codec=str(header["codec"]),
-            width_px=int(header["width_px"]),
-            height_px=int(header["height_px"]),
-            fps=header["fps"],
-            decoder=str(header["decoder"]),
-        )
-        refused = str(header["hardware_refused"])
+        try:
+            self._change(
+                codec=str(header["codec"]),
+                width_px=int(header["width_px"]),
+                height_px=int(header["height_px"]),
+                fps=float(header["fps"]) if header["fps"] else None,
+                decoder=str(header["decoder"]),
+            )
+            refused = str(header["hardware_refused"])
+        except (KeyError, TypeError, ValueError):
+            raise CameraError(Fault.CRASHED, "the capture process described no stream") from None
         if refused and refused != self._hardware_refused:
             self._hardware_refused = refused
             self._log.warning("decoding_in_software", wanted=self._options.hwaccel, reason=refused)

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from vidsense_daemon.base.clock import from_ms
 from vidsense_daemon.capture.decoding import Decoding
+from vidsense_daemon.capture.faults import CameraError, Fault
 from vidsense_daemon.capture.hardware import SOFTWARE, Decoder, choose
 from vidsense_daemon.capture.mainstream import MainStream
 from vidsense_daemon.capture.masks import PrivacyMask
@@ -70,6 +71,7 @@ class Watch:
         self._timeline = LiveTimeline()
         self._progress_due_mono_s = 0.0
         self._at_s = 0.0  # stream time of the newest decoded frame
+        self._seen_mono_s = mono_s()
 
     def run(self, source: Source, take_orders: Orders) -> None:
         """Watch until the stream ends."""
@@ -110,6 +112,7 @@ class Watch:
     def _see(self, frame: DecodedFrame) -> None:
         moment = self._place(frame.pts_s)
         self._at_s = moment.pts_s
+        self._seen_mono_s = self._mono_s()
         if moment.starts_run:
             self._scene.start_run()
         if not self._sampler.looks(moment.pts_s):
@@ -146,6 +149,8 @@ class Watch:
         """Said from the loop that sees packets, never by a timer: no progress means that nothing goes on."""
         if self._mono_s() < self._progress_due_mono_s:
             return
+        if self._mono_s() - self._seen_mono_s > self._options.stall_limit_s:
+            raise CameraError(Fault.STALLED, "packets come, but no picture can be made of them")
         self._progress_due_mono_s = self._mono_s() + _PROGRESS_EVERY_S
         self._outlet.say(
             "progress",
@@ -182,6 +187,8 @@ def watch(
         Watch(options, outlet, now=now, mono_s=mono_s, sleep=sleep, main=main).run(source, take_orders)
     finally:
         source.close()
+        if main is not None:
+            main.close()
     outlet.say("ended")
 
 
