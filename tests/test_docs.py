@@ -26,6 +26,7 @@ ENVIRON = {
     "CAM_PASSWORD": "secret",
     "WEBHOOK_SECRET": "whsec_x",
     "WEBHOOK_TOKEN": "token",
+    "MODEL_SERVER_KEY": "key",
     "NTFY_TOPIC": "topic",
     "MQTT_PASSWORD": "secret",
 }
