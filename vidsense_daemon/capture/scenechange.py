@@ -32,8 +32,7 @@ class SceneWatch:
             self._run_id, self._seen, self._detector = frame.run_id, 0, _new_detector()
         self._seen += 1
         bgr = np.ascontiguousarray(frame.whole.picture[::_THIN, ::_THIN, ::-1])
-        fired = self._detector.process_frame(FrameTimecode(self._seen, _THIN = 2  # every other pixel: scenes are large, and the detector takes four times as long with all of them
-_NOMINAL_FPS), bgr)
+        fired = self._detector.process_frame(FrameTimecode(self._seen, _NOMINAL_FPS), bgr)
         return bool(fired) and frame.changed_ratio >= _CHANGED_RATIO
 
 
