@@ -200,3 +200,16 @@ def test_a_trial_says_why_it_failed() -> None:
         try_hook(settings, "home", now=STARTED_AT)
     with pytest.raises(PermanentError, match=r"no hook 'hoem'.*there are: home"):
         try_hook(settings, "hoem", now=STARTED_AT)
+
+
+def test_a_changed_configuration_keeps_what_is_switched_off() -> None:
+    """Somebody snoozed the front door; a reload for another hook's sake must not ring the phone."""
+    before = alerting(PHONE)
+    before.switches.snooze("front_door", 10)
+    before.switches.set_trigger("front_door", "person_at_door", enabled=False)
+    settings = settings_of(PHONE, "kind: command, name: siren, argv: [/bin/true]")
+
+    after = Alerting(settings.hooks, cameras=resolved_cameras(settings), switches=before.switches)
+
+    assert after.hooks_for(record().event, OPENED) == ()
+    assert not after.is_enabled("front_door", "person_at_door")

@@ -31,18 +31,25 @@ _BROKER_ANSWERS_WITHIN_S = 10.0
 
 
 class Alerting:
-    """All hooks of one configuration; every method but `delivery` and `run` is thread-safe.
+    """All hooks of one configuration; every method but `deliver_from` and `run` is thread-safe.
+
+    ``switches`` are those of the configuration before, when there was one: what is off or snoozed stays so.
 
     Raises:
         ConfigError: a hook can't work as configured.
     """
 
     def __init__(
-        self, hooks: Sequence[NamedHook], *, cameras: Sequence[ResolvedCamera], clock: Clock | None = None
+        self,
+        hooks: Sequence[NamedHook],
+        *,
+        cameras: Sequence[ResolvedCamera],
+        switches: Switches | None = None,
+        clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
         triggers = {camera.name: tuple(camera.triggers) for camera in cameras}
-        self.switches = Switches(clock)
+        self.switches = switches or Switches(clock)
         self.hooks: dict[str, Hook] = {}
         self._brokers: list[Mqtt] = []
         self._delivery: AlertDelivery | None = None

@@ -181,7 +181,8 @@ class Daemon:
         change = plan(self._settings, settings)
         cameras = {camera.name: camera for camera in backends.resolved_cameras(settings)}
         if "hooks" in change.stages:
-            alerting = Alerting(settings.hooks, cameras=tuple(cameras.values()), clock=self._clock)
+            switches = self._alerting.switches
+            alerting = Alerting(settings.hooks, cameras=tuple(cameras.values()), switches=switches, clock=self._clock)
         self._settings, self._cameras = settings, list(cameras.values())
         self._stop_cameras((*change.stopped, *change.restarted), perception)
         for name in (*change.started, *change.restarted, *change.retriggered):
