@@ -137,5 +137,7 @@ class AlertDelivery:
             log.error("delivery_given_up", reason=reason, attempts=delivery.attempts + 1)
         else:
             self._outbox.postpone(delivery.id, reason, retry_at)
-            tell = log.warning if outcome.is_failure else log.info
+            # what waits on purpose is looked at again and again: said once
+            on_purpose = log.info if delivery.attempts == 0 else log.debug
+            tell = log.warning if outcome.is_failure else on_purpose
             tell("delivery_postponed", reason=reason, next_attempt_at=retry_at.isoformat())
