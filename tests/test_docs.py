@@ -27,6 +27,8 @@ ENVIRON = {
     "WEBHOOK_SECRET": "whsec_x",
     "WEBHOOK_TOKEN": "token",
     "MODEL_SERVER_KEY": "key",
+    "REVIEW_PASSWORD_HASH": "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g",
+    "REVIEW_TOKEN": "a-token-of-some-length-that-nobody-guesses",
     "NTFY_TOPIC": "topic",
     "MQTT_PASSWORD": "secret",
 }

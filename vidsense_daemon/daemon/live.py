@@ -1,7 +1,8 @@
 """The daemon: starts the stages in order, watches over them, stops them in order.
 
-    start  lock → database → db-writer → perception (loads the encoder) → cameras → description → delivery → schedule
-    stop   cameras → perception (what waits is perceived) → description (its work stays pending) → delivery
+    start  lock → database → http → db-writer → perception (loads the encoder) → cameras → description → delivery
+           → schedule
+    stop   http → cameras → perception (what waits is perceived) → description (its work stays pending) → delivery
            → db-writer drains → database → lock
 
 `run` is called by the main thread, which does nothing but feed systemd's watchdog, and only while every worker's last
@@ -28,10 +29,14 @@ from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, WakingSink
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.daemon.reload import plan
+from vidsense_daemon.daemon.reviewing import build_review
 from vidsense_daemon.daemon.schedule import Schedule
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.worker import DescriptionWork
+from vidsense_daemon.domain.frames import Frame
+from vidsense_daemon.review.board import CameraBoard
+from vidsense_daemon.review.server import ReviewServer
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.store.lock import StateLock
@@ -75,6 +80,7 @@ class Daemon:
         self._fatal: tuple[int, str] | None = None
         self._budget = FrameBudget(max_frames_per_s=settings.max_frames_per_s)
         self._states: dict[str, CameraState] = {}
+        self._board = CameraBoard([camera.name for camera in self._cameras])
         self._workers: list[Worker] = []
 
     def ask_to_stop(self) -> None:
@@ -127,6 +133,8 @@ class Daemon:
         description = self._description(storage, perception)
         self._alerting.deliver_from(storage.deliveries)
 
+        if self._settings.review.enabled:
+            self._start(self._worker("http", self._review(storage, perception).run))
         writer = self._worker("db-writer", storage.events.write_behind)
         perceiving = self._worker("perception", perception.run, beat_limit_s=_ENCODER_LIMIT_S)
         self._start(writer, perceiving)
@@ -142,6 +150,17 @@ class Daemon:
                     description = self._reload(storage, perception, description)
         self._notifier.stopping()
         self._stop(description)
+
+    def _review(self, storage: Storage, perception: LivePerception) -> ReviewServer:
+        return build_review(
+            self._settings,
+            storage=storage,
+            perception=perception,
+            board=self._board,
+            workers=lambda: tuple(self._workers),
+            zone=describing.local_zone(),
+            clock=self._clock,
+        )
 
     def _wake(self) -> None:
         self._alerting.wake()
@@ -243,6 +262,7 @@ class Daemon:
         def note_state(state: CameraState) -> None:
             before = self._states.get(camera.name)
             self._states[camera.name] = state
+            self._board.heard(state)
             streams = state.phase is CameraPhase.STREAMING
             if before is None or streams is not (before.phase is CameraPhase.STREAMING):
                 self._alerting.camera_connected(camera.name, connected=streams)
@@ -252,10 +272,14 @@ class Daemon:
                 if self._one_pass and state.sessions:
                     worker.ask_to_stop()
 
+        def note_frame(frame: Frame) -> None:
+            self._board.saw(frame)
+            perception.put(frame)
+
         supervisor = CameraSupervisor(
             camera.name,
             backends.stream_options(camera, picture_px=perception.encoder.picture_px),
-            on_frame=perception.put,
+            on_frame=note_frame,
             on_state=note_state,
             budget=self._budget,
             clock=self._clock,
@@ -302,7 +326,7 @@ class Daemon:
     def _stop(self, description: DescriptionWork) -> None:
         """Each stage in the order of the stream, so that what is under way still arrives; what hangs is left behind."""
         deadline_mono_s = time.monotonic() + _STOP_WITHIN_S
-        stages = ("capture-", "perception", "description", "delivery", "db-writer")
+        stages = ("http", "capture-", "perception", "description", "delivery", "db-writer")
         for stage in stages:
             if stage == "description":
                 description.close()

@@ -242,6 +242,25 @@ class BackupBlock(Block):
     """Where they lie; without one, `backups` in the state folder. Another disk is better."""
 
 
+class ReviewBlock(Block):
+    """The review pages, the API and the metrics, over HTTP."""
+
+    enabled: bool = True
+    """Whether they are served."""
+    host: Words = "127.0.0.1"
+    """The address that they listen on. Any other than this machine's own wants `users` or `tokens`."""
+    port: WholeNumber = Field(default=8811, ge=1, le=65535)
+    """The TCP port."""
+    users: dict[Name, Secret] = Field(default={}, repr=False)
+    """Who may log in: names, and their passwords as `vidsense review password` prints them (argon2)."""
+    tokens: dict[Name, Secret] = Field(default={}, repr=False)
+    """Programs that may ask the API: names, and the tokens that they send as `Authorization: Bearer …`."""
+    allowed_hosts: tuple[Words, ...] = Field(default=(), max_length=50)
+    """Further names under which people open the pages, such as `nas.local`."""
+    public_url: HttpUrl | None = None
+    """The address that people use, when a proxy stands before the daemon."""
+
+
 class LogBlock(Block):
     """What the daemon writes about itself, to standard error."""
 
@@ -278,6 +297,8 @@ class Settings(Stream, BaseSettings):
     """What is deleted, and when."""
     backup: BackupBlock = BackupBlock()
     """The nightly copy of the database."""
+    review: ReviewBlock = ReviewBlock()
+    """The review pages, the API and the metrics."""
     log: LogBlock = LogBlock()
     """What the daemon writes about itself."""
 

@@ -1,0 +1,136 @@
+"""The review pages and their API, joined to the rooms that answer them.
+
+What is asked with the encoder (search by meaning, questions) waits for the encoder's lock: some hundred milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from vidsense_daemon.base.clock import Clock
+from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.base.worker import Worker
+from vidsense_daemon.daemon import describing
+from vidsense_daemon.daemon.perceiving import LivePerception
+from vidsense_daemon.daemon.storage import Storage
+from vidsense_daemon.review.board import CameraBoard
+from vidsense_daemon.review.ports import Measurement, Ports, TriggerInfo
+from vidsense_daemon.review.server import ReviewServer
+from vidsense_daemon.settings.keys import editor_schema
+from vidsense_daemon.settings.schema import Settings
+from vidsense_daemon.store.desk import EventDesk
+from vidsense_daemon.store.search import Found
+
+
+def build_review(
+    settings: Settings,
+    *,
+    storage: Storage,
+    perception: LivePerception,
+    board: CameraBoard,
+    workers: Callable[[], Sequence[Worker]],
+    zone: tzinfo,
+    clock: Clock,
+) -> ReviewServer:
+    """The HTTP server; it listens once its worker runs.
+
+    Raises:
+        ConfigError: others could reach it without logging in.
+    """
+    desk = EventDesk(storage.database)
+    block = settings.review
+    ports = Ports(
+        archive=storage.archive,
+        media_dir=storage.media.root,
+        reviews=desk,
+        pins=desk,
+        eraser=desk,
+        redescription=desk,
+        deliveries=desk,
+        search=_LiveSearch(storage, perception),
+        digests=describing.build_digests(settings, storage=storage),
+        config_schema=editor_schema,
+        triggers=_ShownTriggers(settings, perception),
+        workers=workers,
+        is_ready=perception.ready.is_set,
+        measurements=(lambda: _perceived(perception), lambda: _stored(storage)),
+    )
+    return ReviewServer(
+        block.host,
+        block.port,
+        ports,
+        board=board,
+        users=dict(block.users),
+        tokens=dict(block.tokens),
+        allowed_hosts=block.allowed_hosts,
+        public_url=block.public_url,
+        zone=zone,
+        clock=clock,
+    )
+
+
+class _LiveSearch:
+    """By words at once, by meaning as soon as the encoder is loaded."""
+
+    def __init__(self, storage: Storage, perception: LivePerception) -> None:
+        self._storage = storage
+        self._perception = perception
+
+    def __call__(
+        self, sentence: str, *, camera: str | None, since: datetime | None, until: datetime | None, limit: int
+    ) -> Sequence[Found]:
+        where: Mapping[str, Any] = {"camera": camera, "since": since, "until": until, "limit": limit}
+        if not self._perception.ready.is_set():
+            return self._storage.search(encoder=None).by_words(sentence, **where)
+        encoder = self._perception.encoder
+        embedding = encoder.embed_texts([sentence])[0]
+        return self._storage.search(encoder=encoder.name).search(sentence, embedding, **where)
+
+
+class _ShownTriggers:
+    """The triggers of the configuration. Saving one is the operator's: the file is theirs."""
+
+    def __init__(self, settings: Settings, perception: LivePerception) -> None:
+        self._settings = settings
+        self._perception = perception
+
+    def triggers(self) -> Sequence[TriggerInfo]:
+        cameras = {name: camera.triggers for name, camera in self._settings.cameras.items()}
+        present = self._perception.perceiver.thresholds() if self._perception.ready.is_set() else {}
+        return [
+            TriggerInfo(
+                name=name,
+                prompt=trigger.prompt,
+                contrast=trigger.contrast,
+                severity=trigger.severity,
+                cameras=tuple(camera for camera, names in cameras.items() if name in names),
+                thresholds={camera: of[name] for camera, of in present.items() if name in of},
+            )
+            for name, trigger in self._settings.triggers.items()
+            if trigger.enabled
+        ]
+
+    def save(
+        self, *, name: str, prompt: str, contrast: Sequence[str], threshold: float, cameras: Sequence[str]
+    ) -> None:
+        keys = {"prompt": prompt, "contrast": list(contrast), "threshold": round(threshold, 2)}
+        listed = ", ".join(cameras) or "the cameras that shall watch for it"
+        raise PermanentError(
+            f"the file is yours to write: put `{name}: {json.dumps(keys, ensure_ascii=False)}` under triggers, "
+            f"list {name} under {listed}, and reload the daemon (systemctl reload vidsense)"
+        )
+
+
+def _perceived(perception: LivePerception) -> Iterator[Measurement]:
+    if perception.ready.is_set():
+        for name, count in perception.perceiver.counts().items():
+            text = f"{name.replace('_', ' ').capitalize()} since the start"
+            yield Measurement(f"vidsense_perception_{name}_total", text, count, kind="counter")
+
+
+def _stored(storage: Storage) -> Iterator[Measurement]:
+    for name, count in storage.archive.counts().items():
+        yield Measurement(f"vidsense_store_{name}", f"{name.replace('_', ' ').capitalize()} in the database", count)
