@@ -42,7 +42,7 @@ def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[
     yield _hooks(settings)
     if not offline:
         yield from _receivers(settings.hooks)
-        yield _describer(settings, cameras)
+        yield describer(settings, cameras)
         yield from _streams(cameras)
 
 
@@ -120,20 +120,21 @@ def _address(hook: NamedHook) -> tuple[str, int]:
     return "", 0
 
 
-def _describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding:
+def describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding:
+    """Whether the describer answers, and can do what is wanted of it; `auto` has one to fall back to."""
     block = settings.describer
     preferred = block.model_copy(update={"backend": "ollama"}) if block.backend == "auto" else block
-    describer = describing.build_describer(preferred, cameras=cameras, zone=describing.local_zone())
+    writer = describing.build_describer(preferred, cameras=cameras, zone=describing.local_zone())
     try:
-        if isinstance(describer, ModelDescriber):
-            describer.look()
+        if isinstance(writer, ModelDescriber):
+            writer.look()
     except VidsenseError as error:
         if block.backend == "auto":
             return doubtful("describer", f"{error}; until then the builtin describer writes", _mend(error, block))
         return bad("describer", str(error), _mend(error, block))
     finally:
-        describer.close()
-    return good("describer", " ".join((describer.backend, describer.model)).strip())
+        writer.close()
+    return good("describer", " ".join((writer.backend, writer.model)).strip())
 
 
 def _mend(error: VidsenseError, block: DescriberBlock) -> str:
