@@ -56,7 +56,7 @@ def build_review(
         triggers=_ShownTriggers(settings, perception),
         workers=workers,
         is_ready=perception.ready.is_set,
-        measurements=(lambda: _perceived(perception), lambda: _stored(storage)),
+        measurements=(lambda: _perceived(perception),),
     )
     return ReviewServer(
         block.host,
@@ -129,8 +129,3 @@ def _perceived(perception: LivePerception) -> Iterator[Measurement]:
         for name, count in perception.perceiver.counts().items():
             text = f"{name.replace('_', ' ').capitalize()} since the start"
             yield Measurement(f"vidsense_perception_{name}_total", text, count, kind="counter")
-
-
-def _stored(storage: Storage) -> Iterator[Measurement]:
-    for name, count in storage.archive.counts().items():
-        yield Measurement(f"vidsense_store_{name}", f"{name.replace('_', ' ').capitalize()} in the database", count)
