@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from vidsense_daemon.alerts.filters import Audience, Filter, Hours, Switches
+from vidsense_daemon.alerts.filters import Audience, Filter, Switches
 from vidsense_daemon.domain.events import DeliveryPhase, Event, Severity
+from vidsense_daemon.domain.hours import Hours
 
 from .fakes import MovedClock, record
 

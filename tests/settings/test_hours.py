@@ -6,25 +6,24 @@ from datetime import time
 
 import pytest
 
-from vidsense_daemon.settings.hours import WeekHours, week_hours, week_hours_text
+from vidsense_daemon.domain.hours import Hours
+from vidsense_daemon.settings.hours import week_hours, week_hours_text
 
 from .conftest import ONE_CAMERA, Read, Report
-
-EVERY_DAY = (0, 1, 2, 3, 4, 5, 6)
 
 
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("22:00-07:00", WeekHours(time(22), time(7), EVERY_DAY)),
-        ("7:30 - 8:05", WeekHours(time(7, 30), time(8, 5), EVERY_DAY)),
-        ("mon-fri 08:00-17:00", WeekHours(time(8), time(17), (0, 1, 2, 3, 4))),
-        ("Sat,Sun 00:00-24:00", WeekHours(time(0), time(0), (5, 6))),
-        ("fri-mon 20:00-23:00", WeekHours(time(20), time(23), (0, 4, 5, 6))),
-        ("wed,fri-sat 20:00-23:00", WeekHours(time(20), time(23), (2, 4, 5))),
+        ("22:00-07:00", Hours(time(22), time(7))),
+        ("7:30 - 8:05", Hours(time(7, 30), time(8, 5))),
+        ("mon-fri 08:00-17:00", Hours(time(8), time(17), frozenset({0, 1, 2, 3, 4}))),
+        ("Sat,Sun 00:00-24:00", Hours(time(0), time(0), frozenset({5, 6}))),
+        ("fri-mon 20:00-23:00", Hours(time(20), time(23), frozenset({0, 4, 5, 6}))),
+        ("wed,fri-sat 20:00-23:00", Hours(time(20), time(23), frozenset({2, 4, 5}))),
     ],
 )
-def test_hours_are_written_as_people_write_them(text: str, meant: WeekHours) -> None:
+def test_hours_are_written_as_people_write_them(text: str, meant: Hours) -> None:
     """Days may be single, listed, or from one to another, over the weekend too."""
     assert week_hours(text) == meant
     assert week_hours(week_hours_text(meant)) == meant
@@ -74,3 +73,24 @@ def test_a_header_named_like_a_template_is_none(read: Read) -> None:
     hook = 'hooks:\n  - {kind: webhook, url: http://h/, headers: {title: "{CAM_USER}"}}\n'
 
     assert read(ONE_CAMERA + hook).hooks[0].model_dump()["headers"] == {"title": "viewer"}
+
+
+def test_a_trigger_has_hours_of_its_own(read: Read) -> None:
+    """One part of the week stands by itself, several in a list; the file shows them again as they were written."""
+    text = (
+        "triggers:\n  a: {prompt: a person, active: '22:00-06:00'}\n  b: {prompt: cars, active: [sat 08:00-12:00]}\n"
+    )
+
+    triggers = read(ONE_CAMERA + text).triggers
+
+    assert triggers["a"].active == (Hours(time(22), time(6)),)
+    assert triggers["b"].active == (Hours(time(8), time(12), frozenset({5})),)
+    assert triggers["b"].model_dump(mode="json")["active"] == ["sat 08:00-12:00"]
+
+
+def test_hours_of_a_trigger_that_cannot_be_meant_are_reported(report: Report) -> None:
+    """The line, the key and what is allowed."""
+    said = report(ONE_CAMERA + "triggers:\n  a: {prompt: a person, active: at night}\n")
+
+    assert "triggers.a.active" in said
+    assert "found no hours" in said

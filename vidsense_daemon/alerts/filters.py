@@ -10,32 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.domain.events import DeliveryPhase, Event, Severity
+from vidsense_daemon.domain.hours import Hours
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}  # least first, as the enum is written
-_EVERY_DAY = frozenset(range(7))
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """A part of the week, in the operator's own time zone.
-
-    ``begin`` is inside, ``end`` is not. An ``end`` before ``begin`` is on the next day; equal ones mean the whole day.
-    """
-
-    begin: time
-    end: time
-    weekdays: frozenset[int] = _EVERY_DAY  # 0 is Monday; the day on which it begins
-
-    def holds(self, local: datetime) -> bool:
-        moment, today = local.time(), local.weekday()
-        yesterday = (today - 1) % 7
-        if self.begin < self.end:
-            return self.begin <= moment < self.end and today in self.weekdays
-        return (moment >= self.begin and today in self.weekdays) or (moment < self.end and yesterday in self.weekdays)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.encoders.locked import LockedEncoder
-from vidsense_daemon.perception.triggers import TriggerRule
+from vidsense_daemon.perception.triggers import DEFAULT_COLD_THRESHOLD, TriggerRule
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import (
     BackupBlock,
@@ -85,6 +85,9 @@ def trigger_rules(camera: ResolvedCamera, *, encoder_backend: str) -> list[Trigg
             severity=trigger.severity,
             cooldown_s=trigger.cooldown_s,
             zones=trigger.zones,
+            active=trigger.active,
+            threshold=trigger.threshold,
+            cold_threshold=max(trigger.threshold, DEFAULT_COLD_THRESHOLD),
         )
         for name, trigger in camera.triggers.items()
         if name not in refused

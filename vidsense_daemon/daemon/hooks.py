@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from vidsense_daemon.alerts.filters import Filter, Hours, Switches
+from vidsense_daemon.alerts.filters import Filter, Switches
 from vidsense_daemon.alerts.hooks.apprise import Apprise
 from vidsense_daemon.alerts.hooks.command import Command
 from vidsense_daemon.alerts.hooks.mqtt import Mqtt
@@ -24,7 +24,6 @@ from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.domain.events import DeliveryPhase
 from vidsense_daemon.domain.ports import Hook
 from vidsense_daemon.settings.hooks import AppriseHook, CommandHook, MqttHook, NamedHook, PeopleHook, WebhookHook
-from vidsense_daemon.settings.hours import WeekHours
 
 
 def build_hook(settings: NamedHook, *, cameras: Mapping[str, Sequence[str]], switches: Switches) -> GroupingHook:
@@ -66,14 +65,10 @@ def wishes(settings: NamedHook) -> Filter:
         zones=frozenset(settings.zones) or None,
         min_severity=settings.min_severity,
         phases=phases,
-        hours=_hours(settings.hours),
-        quiet_hours=_hours(settings.quiet_hours),
+        hours=settings.hours,
+        quiet_hours=settings.quiet_hours,
         loud_severity=settings.loud_severity,
     )
-
-
-def _hours(parts: Sequence[WeekHours]) -> tuple[Hours, ...]:
-    return tuple(Hours(part.begin, part.end, frozenset(part.weekdays)) for part in parts)
 
 
 def _webhook(settings: WebhookHook) -> Webhook:

@@ -14,6 +14,7 @@ import queue
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from enum import Enum, auto
 
 import numpy as np
@@ -73,11 +74,14 @@ class Perceiver:
         max_batch_pictures: int = 32,
         clock: Clock | None = None,
         is_enabled: Callable[[str, str], bool] = always_enabled,
+        time_zone: tzinfo | None = None,
     ) -> None:
         """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
 
-        ``is_enabled`` says, by camera and trigger, whether it may make events now.
+        ``is_enabled`` says, by camera and trigger, whether it may make events now; ``time_zone`` is where the triggers'
+        hours are meant, none the machine's own.
         """
+        self._time_zone = time_zone
         self._is_enabled = is_enabled
         self._encoder = encoder
         self._sink = OwedCalls(sink)
@@ -212,6 +216,7 @@ class Perceiver:
                 source=self._source,
                 encoder=self._encoder.name,
                 is_enabled=self._is_enabled,
+                time_zone=self._time_zone,
             )
         return self._watches[camera]
 

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from vidsense_daemon.domain.events import Severity
+from vidsense_daemon.domain.hours import Hours
 
 DEFAULT_THRESHOLD = 1.5
 DEFAULT_COLD_THRESHOLD = 3.0  # above every calm crop of the measured cameras
@@ -35,6 +36,7 @@ class TriggerRule:
     severity: Severity = Severity.ALERT
     cooldown_s: float = 5.0  # after an event's end
     zones: tuple[str, ...] = ()  # only motion in one of these counts; empty: anywhere
+    active: tuple[Hours, ...] = ()  # in local time; empty: always
     threshold: float = DEFAULT_THRESHOLD  # the least δ, in spreads of the encoder's space
     cold_threshold: float = DEFAULT_COLD_THRESHOLD  # while the camera has no background picture to compare with
     looks_needed: int = 2  # k
@@ -46,6 +48,10 @@ class TriggerRule:
     def __post_init__(self) -> None:
         if not 1 <= self.looks_needed <= self.looks_considered:
             raise ValueError(f"trigger {self.name}: it can't need {self.looks_needed} of {self.looks_considered} looks")
+
+    def is_active(self, at: datetime, time_zone: tzinfo | None) -> bool:
+        """Whether it looks at ``at``; ``time_zone`` none is the machine's own."""
+        return not self.active or any(hours.holds(at.astimezone(time_zone)) for hours in self.active)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from vidsense_daemon.domain.events import Event, EventState, Source, new_event_id
 from vidsense_daemon.domain.ports import EventSink
@@ -60,9 +60,14 @@ class CameraWatch:
         source: Source,
         encoder: str,
         is_enabled: Callable[[str, str], bool] = always_enabled,
+        time_zone: tzinfo | None = None,
     ) -> None:
-        """``is_enabled`` is asked, by camera and trigger, for every window: a person may switch a trigger off."""
+        """``is_enabled`` is asked, by camera and trigger, for every window: a person may switch a trigger off.
+
+        ``time_zone`` is where the triggers' hours are meant; none is the machine's own.
+        """
         self._camera = camera
+        self._time_zone = time_zone
         self._is_enabled = is_enabled
         self._sink = sink
         self._source = source
@@ -103,6 +108,7 @@ class CameraWatch:
     def _judge(self, watched: _Watched, look: Look, window: Window) -> None:
         frame, seen = window.frames[-1], score(look, watched.texts)
         enabled = self._is_enabled(self._camera, watched.rule.name)
+        enabled = enabled and watched.rule.is_active(frame.captured_at, self._time_zone)
         threshold = watched.rule.cold_threshold if look.cold else watched.calm.threshold
         evidence = Evidence(
             at=frame.captured_at,

@@ -5,9 +5,9 @@ Part of `schema`; the text under a key is its documentation.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import Field
 
 from vidsense_daemon.domain.events import DeliveryPhase, Severity
 from vidsense_daemon.settings.blocks import (
@@ -16,6 +16,7 @@ from vidsense_daemon.settings.blocks import (
     TOPIC_PATTERN,
     Block,
     FilePath,
+    HoursOfWeek,
     HttpUrl,
     Name,
     Number,
@@ -23,24 +24,11 @@ from vidsense_daemon.settings.blocks import (
     WholeNumber,
     Words,
 )
-from vidsense_daemon.settings.hours import WeekHours, week_hours, week_hours_text
 
 _HIGHEST_PORT = 65_535
 _LONGEST_TEMPLATE = 20_000
 
 
-def _hours_of_text(value: Any) -> WeekHours:
-    if not isinstance(value, str):
-        raise ValueError('found no text; write the hours as "22:00-07:00"')  # noqa: TRY004 - pydantic collects them
-    return week_hours(value)
-
-
-Hours = Annotated[
-    WeekHours,
-    BeforeValidator(_hours_of_text),
-    PlainSerializer(week_hours_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "hours"}),
-]
 Template = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEMPLATE)]
 TopicLevels = Annotated[str, Field(pattern=TOPIC_PATTERN, max_length=200)]
 
@@ -69,9 +57,9 @@ class PeopleHook(NamedHook):
         default=(DeliveryPhase.OPENED, DeliveryPhase.DESCRIBED), min_length=1, max_length=3
     )
     """When it is told of an event: as it begins, as it ends, and when it has been described."""
-    hours: tuple[Hours, ...] = Field(default=(), max_length=50)
+    hours: tuple[HoursOfWeek, ...] = Field(default=(), max_length=50)
     """Only events that begin in one of these parts of the week, by the machine's clock. Without any, always."""
-    quiet_hours: tuple[Hours, ...] = Field(default=(), max_length=50)
+    quiet_hours: tuple[HoursOfWeek, ...] = Field(default=(), max_length=50)
     """Parts of the week in which only events of `loud_severity` are told."""
     loud_severity: Severity = Severity.ALERT
     """What comes through in the quiet hours: events that matter at least as much."""

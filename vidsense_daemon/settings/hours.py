@@ -6,35 +6,26 @@ A `ValueError` says what is wrong and what is allowed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import time
 
+from vidsense_daemon.domain.hours import Hours
 from vidsense_daemon.settings.mistakes import in_words, nearest
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # as `datetime.weekday` counts them
 _FORM = re.compile(r"(?:(?P<days>[a-z,-]+) +)?(?P<begin>\d{1,2}:\d{2}) ?- ?(?P<end>\d{1,2}:\d{2})")
 
 
-@dataclass(frozen=True, slots=True)
-class WeekHours:
-    """From ``begin`` to ``end``, which is on the next day when it is not later; equal ones mean the whole day."""
-
-    begin: time
-    end: time
-    weekdays: tuple[int, ...]  # on which it begins; 0 is Monday
-
-
-def week_hours(text: str) -> WeekHours:
+def week_hours(text: str) -> Hours:
     """The part of the week that ``text`` means."""
     found = _FORM.fullmatch(text.strip().lower())
     if found is None:
         raise ValueError('found no hours; write "22:00-07:00" or "mon-fri 22:00-07:00"')
-    return WeekHours(_time(found["begin"]), _time(found["end"]), _weekdays(found["days"]))
+    return Hours(_time(found["begin"]), _time(found["end"]), _weekdays(found["days"]))
 
 
-def week_hours_text(hours: WeekHours) -> str:
+def week_hours_text(hours: Hours) -> str:
     """The shortest text that means the same."""
-    days = "" if len(hours.weekdays) == len(_DAYS) else ",".join(_DAYS[day] for day in hours.weekdays) + " "
+    days = "" if len(hours.weekdays) == len(_DAYS) else ",".join(_DAYS[day] for day in sorted(hours.weekdays)) + " "
     return f"{days}{hours.begin:%H:%M}-{hours.end:%H:%M}"
 
 
@@ -47,16 +38,16 @@ def _time(text: str) -> time:
     return time(hour, minute)
 
 
-def _weekdays(text: str | None) -> tuple[int, ...]:
+def _weekdays(text: str | None) -> frozenset[int]:
     if text is None:
-        return tuple(range(len(_DAYS)))
+        return frozenset(range(len(_DAYS)))
     days: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
         begin, end = _day(first), _day(last or first)
         # fri-mon goes over the end of the week
         days |= {(begin + step) % len(_DAYS) for step in range((end - begin) % len(_DAYS) + 1)}
-    return tuple(sorted(days))
+    return frozenset(days)
 
 
 def _day(text: str) -> int:

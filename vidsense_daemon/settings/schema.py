@@ -17,7 +17,17 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from vidsense_daemon.domain.events import Severity
 from vidsense_daemon.settings.addresses import Outline, camera_address, outline, outline_text
-from vidsense_daemon.settings.blocks import Block, FilePath, HttpUrl, Name, Number, Secret, WholeNumber, Words
+from vidsense_daemon.settings.blocks import (
+    Block,
+    FilePath,
+    HttpUrl,
+    Name,
+    Number,
+    Schedule,
+    Secret,
+    WholeNumber,
+    Words,
+)
 from vidsense_daemon.settings.hooks import Hook
 from vidsense_daemon.settings.resolved import ResolvedCamera, merged, resolve
 
@@ -140,6 +150,12 @@ class Trigger(Block):
     """After an event ended, the same trigger of the same camera rests this long."""
     zones: tuple[Name, ...] = ()
     """Only motion in one of these zones counts. Without any, the whole picture does."""
+    active: Schedule = ()
+    """Parts of the week in which it makes events, by the machine's clock. Without any, always."""
+    threshold: Number = Field(default=1.5, gt=0, le=100)
+    """How much more of it than usual there must be to see, in spreads of the encoder's space.
+
+    What a camera scores while nothing happens may raise it there."""
     queries: tuple[Words, ...] = Field(default=(), max_length=20)
     """Questions about its events, instead of those of the camera and of the `describer` block."""
     enabled: bool = True
