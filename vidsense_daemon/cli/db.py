@@ -53,12 +53,19 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _upgrade(_args: argparse.Namespace) -> int:
-    from vidsense_daemon.daemon.storage import database_url, media_dir
+    from vidsense_daemon.daemon.storage import backup_dir, database_url, media_dir
+    from vidsense_daemon.store.before_upgrade import copy_before_upgrade
+    from vidsense_daemon.store.lock import StateLock
     from vidsense_daemon.store.upgrade import status, upgrade
 
     folder = state_dir(os.environ)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    upgrade(database_url(folder), media_dir=media_dir(folder))
+    path = folder / "vidsense.db"
+    if not path.exists() or not path.stat().st_size or not status(database_url(folder)).is_current:
+        with StateLock(folder):  # an older daemon that still runs would write into tables that are no more
+            copy = copy_before_upgrade(database_url(folder), backup_dir(folder), datetime.now(UTC))
+            if copy:
+                say(f"copied the database to {copy}")
+            upgrade(database_url(folder), media_dir=media_dir(folder))
     found = status(database_url(folder))
     say(f"{found.path} is at revision {found.revision}")
     return EXIT_OK

@@ -15,6 +15,7 @@ from pathlib import Path
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.domain.events import DeliveryPhase, Event
 from vidsense_daemon.store.archive import EventArchive
+from vidsense_daemon.store.before_upgrade import copy_before_upgrade
 from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.deliveries import DeliveryStore
 from vidsense_daemon.store.descriptions import DescriptionStore
@@ -66,6 +67,8 @@ class Storage:
         clock = clock or SystemClock()
         self.state_dir = state_dir
         self._hooks_for = hooks_for
+        if may_upgrade:
+            copy_before_upgrade(database_url(state_dir), backup_dir(state_dir), clock.now())
         self.reserve = SpaceReserve(state_dir / "vidsense.reserve") if may_upgrade else None
         self.database: Database = open_database(
             database_url(state_dir),
