@@ -48,12 +48,13 @@ class Row:
 class Scene:
     """A camera behind a proxy, watched, streaming."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, direct: bool) -> None:
         self.folder = folder
         self.camera = RtspCamera(folder)
         self.camera.start()
         self.wire = FaultyWire(self.camera.port)
-        self.watched = Watched(options(self.wire.port))
+        # a proxy keeps its port open while the camera is away; a real one does not
+        self.watched = Watched(options(self.camera.port if direct else self.wire.port))
 
     def noticed_s(self) -> tuple[float, str]:
         """Seconds from now until the supervisor says that the camera is lost, and what it calls it."""
@@ -73,10 +74,10 @@ def options(port: int, scheme: str = "rtsp") -> StreamOptions:
 
 
 @contextmanager
-def streaming() -> Iterator[Scene]:
+def streaming(*, direct: bool = False) -> Iterator[Scene]:
     with tempfile.TemporaryDirectory() as name:
         make_clip(Path(name) / "yard.mp4", seconds=10, walks=[(2, 8)])
-        scene = Scene(Path(name))
+        scene = Scene(Path(name), direct=direct)
         with scene.watched:
             scene.watched.wait_frames(5, limit_s=60)
             yield scene
@@ -85,7 +86,7 @@ def streaming() -> Iterator[Scene]:
 
 
 def mid_stream(name: str, hurt: Callable[[Scene], None], mend: Callable[[Scene], None], *, away_s: float = 0.0) -> Row:
-    with streaming() as scene:
+    with streaming(direct=away_s > 0) as scene:
         hurt(scene)
         noticed_s, named = scene.noticed_s()
         time.sleep(max(0.0, away_s - noticed_s))

@@ -20,7 +20,7 @@ _EARLY_S = 0.01  # cameras' intervals wobble: a frame that is this early is on t
 class SampleCounts:
     """What became of the decoded frames."""
 
-    decoded: int = 0
+    decoded: int = 0  # and whole
     looked: int = 0
     sent: int = 0
     dropped_unseen: int = 0  # between two looks

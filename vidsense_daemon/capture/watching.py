@@ -31,6 +31,7 @@ from vidsense_daemon.capture.wire import pack_frame
 from vidsense_daemon.domain.frames import Still
 
 _PROGRESS_EVERY_S = 2.0
+_BLIND_S = 2.0  # without a whole frame
 _UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
 
 Orders = Callable[[], Sequence[dict[str, Any]]]
@@ -71,6 +72,7 @@ class Watch:
         self._timeline = LiveTimeline()
         self._progress_due_mono_s = 0.0
         self._at_s = 0.0  # stream time of the newest decoded frame
+        self._whole_at_s = 0.0  # and of the newest one without damage
         self._seen_mono_s = mono_s()
 
     def run(self, source: Source, take_orders: Orders) -> None:
@@ -115,10 +117,13 @@ class Watch:
         self._seen_mono_s = self._mono_s()
         if moment.starts_run:
             self._scene.start_run()
-        if not self._sampler.looks(moment.pts_s):
-            return
-        if frame.is_corrupt:
+        if not frame.is_corrupt or moment.starts_run:
+            self._whole_at_s = moment.pts_s
+        elif moment.pts_s - self._whole_at_s < _BLIND_S:
+            # damage looks like motion: the next whole frame takes its place; but damaged is better than blind
             self._sampler.counts.dropped_corrupt += 1
+            return
+        if not self._sampler.looks(moment.pts_s):
             return
         picture = self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
         sampled = self._scene.look(
