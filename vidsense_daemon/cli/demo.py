@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -54,10 +56,8 @@ def _demo(args: argparse.Namespace) -> int:
     say(f"database  {folder / 'vidsense.db'}")
     say(f"stills    {folder / 'media'}")
     if described:
-        say(
-            f"{described} described event{'s' if described > 1 else ''}; "
-            f"`VIDSENSE_STATE_DIR={folder} vidsense events list` shows them again"
-        )
+        say(f"{described} described event{'s' if described > 1 else ''}; this shows them again:")
+        say(f"  VIDSENSE_STATE_DIR={shlex.quote(str(folder))} {shlex.quote(sys.argv[0])} events list")
         return EXIT_OK
     note("no described event: nothing that the demo looks for was seen")
     return EXIT_FAILED
