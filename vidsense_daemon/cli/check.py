@@ -26,14 +26,17 @@ def _check(args: argparse.Namespace) -> int:
     settings = load_settings(args)
     from vidsense_daemon.cli.findings import as_json, told
     from vidsense_daemon.daemon import checking
-    from vidsense_daemon.daemon.findings import Verdict, good, worst
+    from vidsense_daemon.daemon.findings import Verdict, doubtful, good, worst
 
     redactor = Redactor(settings.secrets)
     logs.configure(json=False, level="error", redactor=redactor)  # what the parts log, the findings say better
     path = find_config(args.config, os.environ)
-    first = good("configuration", f"{path} names {len(settings.cameras)} cameras")
+    first = [
+        good("configuration", f"{path} names {len(settings.cameras)} cameras"),
+        *(doubtful("configuration", warning) for warning in settings.warnings),
+    ]
     rest = checking.findings(settings, state_dir=state_dir(os.environ), offline=args.offline)
-    found = told(itertools.chain([first], rest), redactor=redactor, quiet=args.json)
+    found = told(itertools.chain(first, rest), redactor=redactor, quiet=args.json)
     if args.json:
         say_json(as_json(found), indent=2)
     return EXIT_FAILED if worst(found) is Verdict.FAILED else EXIT_OK

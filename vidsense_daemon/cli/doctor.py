@@ -69,6 +69,7 @@ def _configuration(args: argparse.Namespace) -> tuple[Path | None, Settings | No
     except ConfigError as error:
         return path, None, [bad("configuration", str(error), f"${{EDITOR:-nano}} {path}" if path else "vidsense init")]
     findings = [good("configuration", f"{path} names {len(settings.cameras)} cameras")]
+    findings += [doubtful("configuration", warning) for warning in settings.warnings]
     if path.stat().st_mode & stat.S_IWOTH:
         findings.append(doubtful("permissions", f"everybody may change {path}", f"chmod o-w {path}"))
     return path, settings, findings

@@ -8,6 +8,8 @@ import signal
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import structlog
+
 from vidsense_daemon.base import logs
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli.context import Subparsers, add_config_option
@@ -36,11 +38,17 @@ def _run(args: argparse.Namespace) -> int:
 
     folder = state_dir(os.environ)
 
+    def warn(of: Settings) -> None:
+        for warning in of.warnings:
+            structlog.get_logger().warning("configuration_should_change", reason=warning)
+
     def reread() -> Settings:
         changed = load(path)
         redactor.learn(changed.secrets)
+        warn(changed)
         return changed
 
+    warn(settings)
     daemon = Daemon(
         settings, state_dir=folder, reread=reread, on_applied=lambda _settings: remember_applied(path, folder)
     )

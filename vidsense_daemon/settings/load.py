@@ -6,7 +6,7 @@ file → text → values with places (`marked`, `substitute`) → `Settings` (`s
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from vidsense_daemon.settings.explain import explain
 from vidsense_daemon.settings.keys import KeyTree
 from vidsense_daemon.settings.marked import MarkedValues, read_marked
 from vidsense_daemon.settings.mistakes import Mistake, Place, refusal
+from vidsense_daemon.settings.moved import MOVED, Move, bring_up_to_date
 from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.settings.secrecy import secrets_of
 from vidsense_daemon.settings.substitute import Substitution
@@ -36,7 +37,12 @@ def load(path: Path, *, environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def parse(
-    text: str, *, source: str, environ: Mapping[str, str] | None = None, credentials: Path | None = None
+    text: str,
+    *,
+    source: str,
+    environ: Mapping[str, str] | None = None,
+    credentials: Path | None = None,
+    moves: Sequence[Move] = MOVED,
 ) -> Settings:
     """The settings that ``text`` describes; ``source`` names it in the report, ``credentials`` is a folder of secrets.
 
@@ -50,11 +56,15 @@ def parse(
         if not mistakes:
             mistakes.append(Mistake(Place(1), (), "found no keys", "a block that begins with 'cameras:'"))
         raise refusal(source, mistakes, redactor=Redactor(substitution.secrets))
-    mistakes += cross_check(marked)
+    warnings = bring_up_to_date(marked, moves)
+    mistakes = [*marked.mistakes, *cross_check(marked)]
     settings = _validated(marked, mistakes)
     if settings is None:
         raise refusal(source, mistakes, redactor=Redactor(substitution.secrets))
-    return settings.keeping_secret(substitution.secrets | secrets_of(settings))
+    redactor = Redactor(substitution.secrets)
+    return settings.keeping_secret(substitution.secrets | secrets_of(settings)).with_warnings(
+        f"{source}, {redactor.text(warning)}" for warning in warnings
+    )
 
 
 def _validated(marked: MarkedValues, mistakes: list[Mistake]) -> Settings | None:

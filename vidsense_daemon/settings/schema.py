@@ -319,6 +319,7 @@ class Settings(Stream, BaseSettings):
     """What the daemon writes about itself."""
 
     _secrets: tuple[str, ...] = PrivateAttr(default=())
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
 
     @classmethod
     def settings_customise_sources(
@@ -341,6 +342,17 @@ class Settings(Stream, BaseSettings):
         """The same settings that know ``secrets``."""
         copy = self.model_copy()
         copy._secrets = tuple(sorted(secrets))  # noqa: SLF001 - of its own class
+        return copy
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its author should change before the next version."""
+        return self._warnings
+
+    def with_warnings(self, warnings: Iterable[str]) -> Settings:
+        """The same settings that know ``warnings``."""
+        copy = self.model_copy()
+        copy._warnings = tuple(warnings)  # noqa: SLF001 - of its own class
         return copy
 
     def camera(self, name: str) -> ResolvedCamera:
