@@ -19,6 +19,7 @@ import numpy as np
 from sqlalchemy import insert
 
 from tests.store import scenes
+from vidsense_daemon.base.clock import SystemClock
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import Description, EventRecord, Severity
 from vidsense_daemon.domain.frames import Frame, Still, View
@@ -165,6 +166,16 @@ class CameraSays:
     counts: Mapping[str, int] = field(default_factory=lambda: {"decoded": 100, "sent": 10, "dropped_calm": 90})
 
 
+class SinceNoon(SystemClock):
+    """The machine's clock, put to the noon at which the scenes play."""
+
+    def __init__(self) -> None:
+        self._began_mono_s = self.mono_s()
+
+    def now(self) -> datetime:
+        return scenes.NOON + timedelta(seconds=self.mono_s() - self._began_mono_s)
+
+
 class House:
     """Everything behind one server; a context manager that starts and stops it."""
 
@@ -190,7 +201,9 @@ class House:
             workers=lambda: self.workers,
             measurements=measurements,
         )
-        self.server = ReviewServer(host, 0, self._all(archive) if full else archive, board=self.board, **server)
+        self.server = ReviewServer(
+            host, 0, self._all(archive) if full else archive, board=self.board, clock=SinceNoon(), **server
+        )
         self.fatal: list[str] = []
         self._worker = Worker("http", self.server.run, on_fatal=lambda _status, reason: self.fatal.append(reason))
         self.workers.append(self._worker)

@@ -31,6 +31,8 @@ from vidsense_daemon.review.timeline import rows_of
 PAGE_EVENTS = 60
 _MOST_ON_TIMELINE = 2000
 _MOST_FOUND = 60
+# what nobody looked at for a month is not news; without a bound, "nothing new" would read all events there ever were
+_NEW_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,9 @@ class Pages:
         return Page(tuple(item for item in items if self._listing.fits(wanted, item)), None)
 
     def _wanted(self, choice: Choice) -> Wanted:
-        since = self._midnight(choice.day)
+        since = day = self._midnight(choice.day)
+        if day is None and self._shown(choice) == "new":
+            since = self._clock.now() - _NEW_FOR
         return Wanted(
             camera=choice.camera or None,
             trigger=choice.trigger or None,
@@ -184,7 +188,7 @@ class Pages:
             reviewed=False if self._shown(choice) == "new" else None,
             pinned=True if choice.show == "pinned" else None,
             since=since,
-            until=since + timedelta(days=1) if since else None,
+            until=day + timedelta(days=1) if day else None,
         )
 
     def _shown(self, choice: Choice) -> str:

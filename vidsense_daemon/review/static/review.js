@@ -73,7 +73,10 @@ async function refresh(id) {
     const started = Number.parseInt(id, 10);
     const older = all().find((one) => Number.parseInt(one.dataset.id, 10) < started);
     if (older) older.before(card);
-    else if (!cards.querySelector(".more")) cards.append(card);
+    else if (!cards.querySelector(".more")) {
+      if (!cards.querySelector(".cards")) cards.append(element("div", { class: "cards" }));
+      cards.querySelector(".cards:last-of-type").append(card);
+    }
     document.querySelector("#empty")?.remove();
   }
   if (old === current) current = card;
