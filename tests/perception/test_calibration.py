@@ -50,3 +50,20 @@ def test_yesterdays_light_is_forgotten() -> None:
         calm.learn(random_scores.uniform(-0.2, 0.2))
 
     assert calm.threshold == 1.0
+
+
+def test_how_often_calm_looks_pass_a_threshold_is_told_beyond_what_was_seen() -> None:
+    """A thousand looks foretell what comes once in ten thousand; scores that fall off like this do so for ever."""
+    random_scores = random.Random(7)
+    calm = learned([random_scores.expovariate(2.0) for _ in range(1000)])
+    shares = {threshold: calm.share_above(threshold) for threshold in (0.5, 2.0, 4.0)}
+
+    assert shares[0.5] == pytest.approx(0.37, abs=0.05)
+    assert shares[2.0] == pytest.approx(0.018, abs=0.009)
+    assert shares[4.0] == pytest.approx(0.00034, abs=0.0003)
+
+
+def test_a_few_looks_foretell_nothing() -> None:
+    """Better no figure than a guess."""
+    assert learned([0.1] * 19).share_above(1.0) is None
+    assert learned([0.1] * 20).share_above(1.0) == 0.0

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import backends
-from vidsense_daemon.daemon.storage import Storage
+from vidsense_daemon.daemon.storage import Storage, calm_file
 from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.domain.ports import Encoder, EventSink
+from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
 from vidsense_daemon.perception.watch import always_enabled
@@ -32,6 +33,7 @@ def build_perceiver(
     mailbox: FrameMailbox,
     source: Source,
     is_enabled: Callable[[str, str], bool] = always_enabled,
+    book: CalmBook | None = None,
 ) -> Perceiver:
     """A perceiver of these cameras' triggers; ``encoder_backend`` decides which of them can be watched."""
     return Perceiver(
@@ -42,6 +44,7 @@ def build_perceiver(
         source=source,
         window_frames=settings.window.frames,
         is_enabled=is_enabled,
+        book=book,
     )
 
 
@@ -98,6 +101,7 @@ class LivePerception:
                 mailbox=self.mailbox,
                 source=Source.LIVE,
                 is_enabled=self._is_enabled,
+                book=CalmBook(encoder=self.encoder.name, path=calm_file(folder)),
             )
             self.ready.set()
         self.perceiver.run(worker)

@@ -2,7 +2,7 @@
 
 <state dir>/vidsense.db      events, descriptions, deliveries, window embeddings
 <state dir>/media/           stills
-<state dir>/cache/           what can be made again: converted weights
+<state dir>/cache/           what can be made again: converted weights, what calm cameras score
 <state dir>/vidsense.lock    held by the daemon that runs
 """
 
@@ -47,6 +47,10 @@ def models_dir(state_dir: Path) -> Path:
 
 def cache_dir(state_dir: Path) -> Path:
     return state_dir / "cache"
+
+
+def calm_file(state_dir: Path) -> Path:
+    return cache_dir(state_dir) / "calm.json"
 
 
 class Storage:

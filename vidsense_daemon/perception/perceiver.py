@@ -28,6 +28,7 @@ from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.domain.ports import Encoder, EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.embedding import FrameEmbedder
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.owed import OwedCalls
@@ -41,6 +42,7 @@ from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of,
 DEFAULT_WINDOW_FRAMES = 8
 _TAKE_TIMEOUT_S = 0.5  # how late a lost camera or a stop is noticed
 _REPORT_EVERY_S = 60.0
+_KEEP_EVERY_S = 600.0  # what is learned; a kill costs ten minutes of it, a write each minute would wear out SD cards
 
 
 class _Kind(Enum):
@@ -75,11 +77,12 @@ class Perceiver:
         clock: Clock | None = None,
         is_enabled: Callable[[str, str], bool] = always_enabled,
         time_zone: tzinfo | None = None,
+        book: CalmBook | None = None,
     ) -> None:
         """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
 
         ``is_enabled`` says, by camera and trigger, whether it may make events now; ``time_zone`` is where the triggers'
-        hours are meant, none the machine's own.
+        hours are meant, none the machine's own. ``book`` keeps what calm cameras teach.
         """
         self._time_zone = time_zone
         self._is_enabled = is_enabled
@@ -100,7 +103,8 @@ class Perceiver:
         self._changed: queue.SimpleQueue[tuple[str, Sequence[TriggerRule]]] = queue.SimpleQueue()
         self._log = structlog.get_logger()
         self._frames = 0
-        self._reported_mono_s = self._clock.mono_s()
+        self._book = book or CalmBook(encoder=encoder.name)
+        self._reported_mono_s = self._kept_mono_s = self._clock.mono_s()
 
     def run(self, worker: Worker) -> None:
         """The thread's body: perceive until asked to stop, then what still waits; close what is open."""
@@ -114,6 +118,7 @@ class Perceiver:
             self._take_changes()
             worker.worked()
             self._report()
+            self._keep_calm()
         while frames := self._mailbox.take_all(0):
             worker.beat()
             self.process(frames)
@@ -142,8 +147,9 @@ class Perceiver:
         self._changed.put((camera, rules))
 
     def finish(self) -> None:
-        """The streams have ended: store the windows begun and close what is open."""
+        """The streams have ended: store the windows begun and close what is open; keep what was learned."""
         self._take([step for camera in self._sliding for step in self._end_of_run(camera)])
+        self._book.save()
 
     def counts(self) -> dict[str, int]:
         """What was done since the start, for logs and metrics."""
@@ -217,6 +223,7 @@ class Perceiver:
                 encoder=self._encoder.name,
                 is_enabled=self._is_enabled,
                 time_zone=self._time_zone,
+                book=self._book,
             )
         return self._watches[camera]
 
@@ -252,6 +259,12 @@ class Perceiver:
     def _run_of(self, camera: str) -> str | None:
         sliding = self._sliding.get(camera)
         return sliding.run_id if sliding else None
+
+    def _keep_calm(self) -> None:
+        now_mono_s = self._clock.mono_s()
+        if now_mono_s - self._kept_mono_s >= _KEEP_EVERY_S:
+            self._kept_mono_s = now_mono_s
+            self._book.save()
 
     def _report(self) -> None:
         now_mono_s = self._clock.mono_s()

@@ -15,6 +15,7 @@ from vidsense_daemon.domain.events import Event, EventState, Source, new_event_i
 from vidsense_daemon.domain.ports import EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.calibration import CalmScores
+from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.scoring import Look, TriggerTexts, look_at, score
 from vidsense_daemon.perception.stills import StillChoice
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
@@ -59,12 +60,14 @@ class CameraWatch:
         sink: EventSink,
         source: Source,
         encoder: str,
+        book: CalmBook | None = None,
         is_enabled: Callable[[str, str], bool] = always_enabled,
         time_zone: tzinfo | None = None,
     ) -> None:
         """``is_enabled`` is asked, by camera and trigger, for every window: a person may switch a trigger off.
 
-        ``time_zone`` is where the triggers' hours are meant; none is the machine's own.
+        ``book`` keeps what is learned of the calm camera; ``time_zone`` is where the triggers' hours are meant, none
+        the machine's own.
         """
         self._camera = camera
         self._time_zone = time_zone
@@ -74,15 +77,19 @@ class CameraWatch:
         self._encoder = encoder
         self._moved_at: datetime | None = None
         self._window: Window | None = None
+        book = book or CalmBook(encoder=encoder)
+        self._calm = book.camera(camera)
         self._watched = [
-            _Watched(rule, texts, TriggerState(rule), CalmScores(floor=rule.threshold))
-            for rule, texts in triggers.items()
+            _Watched(rule, texts, TriggerState(rule), book.scores_of(camera, rule)) for rule, texts in triggers.items()
         ]
 
     def see(self, window: Window) -> None:
         """Take in the window that ends with the camera's next frame."""
-        self._window = window
         frame = window.frames[-1]
+        if self._window is not None:
+            self._calm.watched_s += (frame.captured_at - self._window.ended_at).total_seconds()
+        self._calm.moving_looks += frame.moving
+        self._window = window
         if frame.moving:
             self._moved_at = frame.captured_at
         look = look_at(window)
