@@ -10,5 +10,4 @@ setup(
         "vidsense_daemon.deploy",
     ],
     package_dir={"vidsense_daemon.migrations": "migrations", "vidsense_daemon.deploy": "deploy"},
-    package_data={"vidsense_daemon.deploy": ["systemd/**/*"]},
 )
