@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from tests.store import scenes
-from vidsense_daemon.domain.events import EventRecord
+from vidsense_daemon.domain.events import Event
 from vidsense_daemon.review.timeline import DAY_MINUTES, rows_of
 
 MIDNIGHT = scenes.NOON - timedelta(hours=12)
 
 
-def record(*, hours: float, lasts_s: float = 4, camera: str = "yard") -> EventRecord:
-    event = scenes.event(camera=camera, started_at=MIDNIGHT + timedelta(hours=hours), lasts_s=lasts_s)
-    return EventRecord(replace(event), (), None)
+def event(*, hours: float, lasts_s: float = 4, camera: str = "yard") -> Event:
+    return scenes.event(camera=camera, started_at=MIDNIGHT + timedelta(hours=hours), lasts_s=lasts_s)
 
 
 def test_an_event_stands_where_it_happened() -> None:
     """Noon is in the middle; an hour is a twenty-fourth of the line."""
-    (row,) = rows_of([record(hours=12, lasts_s=3600)], cameras=["yard"], midnight=MIDNIGHT)
+    (row,) = rows_of([event(hours=12, lasts_s=3600)], cameras=["yard"], midnight=MIDNIGHT)
 
     assert (row.marks[0].left, row.marks[0].width) == (DAY_MINUTES / 2, 60)
 
@@ -29,7 +27,7 @@ def test_an_event_stands_where_it_happened() -> None:
 @pytest.mark.parametrize("hours", [-0.5, 0, 23.999, 24.5])
 def test_no_mark_leaves_the_line_or_is_too_thin_to_see(hours: float) -> None:
     """An event over midnight, or a second long, is drawn within the day."""
-    (row,) = rows_of([record(hours=hours)], cameras=["yard"], midnight=MIDNIGHT)
+    (row,) = rows_of([event(hours=hours)], cameras=["yard"], midnight=MIDNIGHT)
     (mark,) = row.marks
 
     assert 0 <= mark.left < mark.left + mark.width <= DAY_MINUTES
@@ -38,6 +36,6 @@ def test_no_mark_leaves_the_line_or_is_too_thin_to_see(hours: float) -> None:
 
 def test_a_quiet_camera_and_a_removed_one_have_their_rows() -> None:
     """Configured cameras are there without events, events are there without their camera."""
-    rows = rows_of([record(hours=1, camera="attic")], cameras=["yard"], midnight=MIDNIGHT)
+    rows = rows_of([event(hours=1, camera="attic")], cameras=["yard"], midnight=MIDNIGHT)
 
     assert [(row.camera, len(row.marks)) for row in rows] == [("yard", 0), ("attic", 1)]

@@ -195,11 +195,11 @@ class Pages:
         return choice.show or ("new" if self._ports.reviews else "all")
 
     def _rows(self, day: datetime, choice: Choice) -> Any:
-        records = self._ports.archive.find(
-            camera=choice.camera or None, since=day, until=day + timedelta(days=1), limit=_MOST_ON_TIMELINE
+        events = self._ports.archive.began_between(
+            day, day + timedelta(days=1), camera=choice.camera or None, limit=_MOST_ON_TIMELINE
         )
         cameras = [choice.camera] if choice.camera else [sight.name for sight in self._board.cameras()]
-        return rows_of(records, cameras=cameras, midnight=day)
+        return rows_of(events, cameras=cameras, midnight=day)
 
     def _day(self, choice: Choice) -> datetime:
         return self._midnight(choice.day) or self._midnight(self._today().isoformat()) or self._clock.now()

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from vidsense_daemon.domain.events import Delivery, EventRecord, Severity, Source
+from vidsense_daemon.domain.events import Delivery, Event, EventRecord, Severity, Source
 
 
 class Change(Protocol):
@@ -53,6 +53,9 @@ class Archive(Protocol):
         cursor: str | None = None,
     ) -> list[EventRecord]:
         """Events that began in ``since`` ≤ t < ``until``, newest first; after ``cursor``, `<started_at_ms>:<id>`."""
+
+    def began_between(self, since: datetime, until: datetime, *, camera: str | None, limit: int) -> Sequence[Event]:
+        """The newest events that began in ``since`` ≤ t < ``until``."""
 
     def newer_than(self, sequence: int, *, limit: int = 100) -> Sequence[Change]:
         """What changed after the bookmark, in order."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from vidsense_daemon.domain.events import EventRecord, Severity
+from vidsense_daemon.domain.events import Event, Severity
 
 DAY_MINUTES = 24 * 60
 _NARROWEST_MINUTES = 8.0  # on a phone that is two pixels: less would not be seen
@@ -35,16 +35,15 @@ class Row:
     marks: tuple[Mark, ...]
 
 
-def rows_of(records: Iterable[EventRecord], *, cameras: Sequence[str], midnight: datetime) -> list[Row]:
+def rows_of(events: Iterable[Event], *, cameras: Sequence[str], midnight: datetime) -> list[Row]:
     """A row for each camera that is configured or has events on the day that begins at ``midnight``."""
     marks: dict[str, list[Mark]] = {camera: [] for camera in cameras}
-    for record in records:
-        marks.setdefault(record.event.camera, []).append(_mark(record, midnight))
+    for event in events:
+        marks.setdefault(event.camera, []).append(_mark(event, midnight))
     return [Row(camera, tuple(sorted(found, key=lambda mark: mark.left))) for camera, found in marks.items()]
 
 
-def _mark(record: EventRecord, midnight: datetime) -> Mark:
-    event = record.event
+def _mark(event: Event, midnight: datetime) -> Mark:
     left = min(max(0.0, _minutes(event.started_at - midnight)), DAY_MINUTES - _NARROWEST_MINUTES)
     width = max(_NARROWEST_MINUTES, _minutes(event.ended_at - event.started_at))
     return Mark(

@@ -8,12 +8,20 @@ from sqlalchemy import exists, func, select, tuple_
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.domain.events import DeliveryStatus, DescriptionStatus, EventRecord, EventState, Severity, Source
+from vidsense_daemon.domain.events import (
+    DeliveryStatus,
+    DescriptionStatus,
+    Event,
+    EventRecord,
+    EventState,
+    Severity,
+    Source,
+)
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.changes import Change
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.media import MediaFolder
-from vidsense_daemon.store.records import load_records
+from vidsense_daemon.store.records import event_from_row, load_records
 
 
 class EventArchive:
@@ -67,6 +75,16 @@ class EventArchive:
         with self._database.read() as connection:
             ids = list(connection.execute(wanted).scalars())
             return load_records(connection, ids, self._media)
+
+    def began_between(self, since: datetime, until: datetime, *, camera: str | None, limit: int) -> list[Event]:
+        """The newest events that began in ``since`` ≤ t < ``until``, without stills and words: for a day's picture."""
+        c = tables.events.c
+        wanted = select(tables.events).where(c.started_at_ms >= to_ms(since), c.started_at_ms < to_ms(until))
+        if camera is not None:
+            wanted = wanted.where(c.camera == camera)
+        with self._database.read() as connection:
+            rows = connection.execute(wanted.order_by(c.started_at_ms.desc()).limit(limit)).all()
+        return [event_from_row(row) for row in rows]
 
     def newer_than(self, sequence: int, *, limit: int = 100) -> list[Change]:
         """What changed after the reader's bookmark, in order; events deleted since are left out."""

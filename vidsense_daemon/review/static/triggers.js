@@ -69,21 +69,17 @@ for (const button of document.querySelectorAll("[data-try]")) {
   });
 }
 
-// a JSON text is a YAML text too, so quoting needs no rules of its own
-const yaml = (name, { prompt, contrast }, threshold) =>
-  `triggers:\n  ${name}: {prompt: ${JSON.stringify(prompt)}, contrast: ${JSON.stringify(contrast)}}  # tried at threshold ${threshold.toFixed(2)}\n`;
-
 document.querySelector("#save")?.addEventListener("submit", (event) => {
   event.preventDefault();
   const name = event.target.elements.name.value;
   const { prompt, contrast, camera } = asked();
   const threshold = Number(slider.value);
-  const showSnippet = () => {
-    const snippet = document.querySelector("#snippet");
-    snippet.textContent = yaml(name, { prompt, contrast }, threshold);
-    snippet.hidden = false;
-  };
   ask("PUT", "/api/triggers", { name, prompt, contrast, threshold, cameras: camera ? [camera] : [] })
     .then(() => say(`Saved ${name}`))
-    .catch((error) => { showSnippet(); say(error.message); });
+    .catch((error) => {
+      // the daemon says what to write where, when the file is not its own to change
+      const snippet = document.querySelector("#snippet");
+      snippet.textContent = error.message;
+      snippet.hidden = false;
+    });
 });
