@@ -118,7 +118,7 @@ def measure(indexes: dict[int, WindowIndex], sentences: Floats, exact: list[set[
         recall = found[dimension] / (10 * len(sentences))
         p50, p95 = statistics.median(times_ms), statistics.quantiles(times_ms, n=20)[18]
         print(
-            f"sketches of {dimension}: {p50:.0f} ms a search (p50), {p95:.0f} ms (p95), fastest {min(times_ms):.0f} ms, "
+            f"sketches of {dimension}: {p50:.0f} ms a search (p50), {p95:.0f} (p95), fastest {min(times_ms):.0f}, "
             f"core's own {statistics.median(cpu_ms[dimension]):.0f} ms, {recall:.1%} of the exact ten"
         )
 
