@@ -31,6 +31,14 @@ def test_a_zone_that_no_camera_has_is_a_mistake(report: Report) -> None:
     assert "did you mean 'steps'?" in said
 
 
+def test_a_zone_where_no_camera_has_any_says_where_to_draw_it(report: Report) -> None:
+    """The first trigger with a zone, and no camera has one yet."""
+    said = report(camera_with(triggers="[person]") + "triggers:\n  person: {prompt: a person, zones: [gate]}\n")
+
+    assert "no camera that lists this trigger has a zone 'gate'" in said
+    assert "give one of its cameras the zone" in said
+
+
 def test_a_camera_without_any_zone_of_its_trigger_is_a_mistake(report: Report) -> None:
     """The trigger works elsewhere, but on this camera it could never fire."""
     text = """\

@@ -134,6 +134,14 @@ hooks:
     assert "swordfish" not in said
 
 
+def test_an_address_in_a_names_place_is_not_suggested_as_a_name(report: Report) -> None:
+    """A camera's url that slipped to where its name belongs: the password in it stays unsaid."""
+    said = report("cameras:\n  rtsp://admin:hunter22@192.168.1.10/: {}\n")
+
+    assert "cameras.rtsp://***@192.168.1.10/" in said
+    assert "hunter22" not in said
+
+
 def test_a_file_full_of_mistakes_stays_readable(report: Report) -> None:
     """A wrong file gives a screenful, not a thousand lines."""
     said = report(ONE_CAMERA + "".join(f"key_{number}: 1\n" for number in range(200)))

@@ -48,7 +48,8 @@ def _zones_of_triggers(values: dict[str, Any], marked: MarkedValues) -> Iterator
             if users and zone not in zones:
                 path = ("triggers", trigger, "zones", index)
                 problem = f"no camera that lists this trigger has a zone '{zone}'"
-                yield Mistake(marked.place_of(path), path, problem, in_words(sorted(zones)), nearest(zone, zones))
+                allowed = in_words(sorted(zones)) if zones else "give one of its cameras the zone"
+                yield Mistake(marked.place_of(path), path, problem, allowed, nearest(zone, zones))
     for name, camera in cameras.items():
         for index, trigger in enumerate(_texts(camera.get("triggers"))):
             wanted = _texts(_block(triggers.get(trigger)).get("zones"))

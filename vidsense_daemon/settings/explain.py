@@ -73,8 +73,8 @@ def _found(value: Any, node: Node) -> str:
 
 
 def _as_name(text: str) -> str:
-    """`Front Door` → `front_door`."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:64]
+    """`Front Door` → `front_door`; nothing for an address: as a name, its password would pass unmasked."""
+    return "" if "://" in text else re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:64]
 
 
 def _counted(value: Any) -> str:
