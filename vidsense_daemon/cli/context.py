@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # torch and SQLAlchemy take seconds to import: `vidsense --he
 
 Subparsers = Any  # argparse keeps the type of add_subparsers' answer to itself
 
+_YEARS = range(1970, 3000)  # of what was recorded; another year is a typing error
 _SPAN_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -60,12 +61,19 @@ def moment(text: str) -> datetime:
     Raises:
         argparse.ArgumentTypeError: neither.
     """
+    try:
+        at = _moment(text)
+    except (ValueError, OverflowError):  # no date at all, or one that no calendar holds
+        at = None
+    if at is None or at.year not in _YEARS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time: write a span such as 90m, 12h or 7d, or 2026-11-22T18:00"
+        )
+    return at
+
+
+def _moment(text: str) -> datetime:
     amount, unit = text[:-1], text[-1:]
     if unit in _SPAN_UNITS_S and amount.isdecimal():
         return datetime.now(UTC) - timedelta(seconds=int(amount) * _SPAN_UNITS_S[unit])
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: write a span such as 90m, 12h or 7d, or 2026-11-22T18:00"
-        ) from None
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,33 @@
+"""What commands share: points in time on the command line."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vidsense_daemon.cli.context import moment
+
+
+@pytest.mark.parametrize(("text", "span"), [("90m", timedelta(minutes=90)), ("2w", timedelta(weeks=2))])
+def test_a_span_means_so_long_ago(text: str, span: timedelta) -> None:
+    """`--since 90m` is the last hour and a half."""
+    before = datetime.now(UTC)
+
+    at = moment(text)
+
+    assert before - span <= at <= datetime.now(UTC) - span
+
+
+def test_a_date_and_time_is_local_unless_it_says_otherwise() -> None:
+    """As a person writes it down, or as a program does."""
+    assert moment("2026-11-22T18:00") == datetime(2026, 11, 22, 18).astimezone(UTC)
+    assert moment("2026-11-22T18:00+02:00") == datetime(2026, 11, 22, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "d", "-5m", "99999999999d", "800000d", "0001-01-01", "9999-12-31"])
+def test_what_is_no_time_is_the_callers_mistake(text: str) -> None:
+    """A typing error gets a line of advice, however far away it points."""
+    with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
+        moment(text)
