@@ -34,6 +34,7 @@ from vidsense_daemon.cli import (
     run,
     search,
     train,
+    triggers,
 )
 from vidsense_daemon.cli.output import note
 
@@ -47,6 +48,7 @@ _COMMANDS = (
     replay,
     events,
     search,
+    triggers,
     ask,
     hooks,
     describer,

@@ -28,6 +28,7 @@ from vidsense_daemon.settings.schema import (
     EncoderBlock,
     RetentionBlock,
     Settings,
+    Trigger,
 )
 from vidsense_daemon.store.retention import Retention, Rule
 
@@ -64,11 +65,17 @@ def load_encoder(settings: EncoderBlock, *, state_dir: Path) -> Encoder:
     return build_encoder(settings, backend=choose_encoder(settings, state_dir=state_dir), state_dir=state_dir)
 
 
+def refused_prompt(prompt: str, *, encoder_backend: str) -> str | None:
+    """Why this encoder can't see what a sentence asks for; none when it may."""
+    return unsupported_prompt(prompt) if encoder_backend == "builtin" else None
+
+
 def refused_triggers(camera: ResolvedCamera, *, encoder_backend: str) -> dict[str, str]:
     """The camera's triggers that ask for what this encoder can't see, and why."""
-    if encoder_backend != "builtin":
-        return {}
-    reasons = {name: unsupported_prompt(trigger.prompt) for name, trigger in camera.triggers.items()}
+    reasons = {
+        name: refused_prompt(trigger.prompt, encoder_backend=encoder_backend)
+        for name, trigger in camera.triggers.items()
+    }
     return {name: reason for name, reason in reasons.items() if reason}
 
 
@@ -77,21 +84,22 @@ def trigger_rules(camera: ResolvedCamera, *, encoder_backend: str) -> list[Trigg
     refused = refused_triggers(camera, encoder_backend=encoder_backend)
     for name, reason in refused.items():
         structlog.get_logger().warning("trigger_not_watched", camera=camera.name, trigger=name, reason=reason)
-    return [
-        TriggerRule(
-            name=name,
-            prompt=trigger.prompt,
-            contrast=trigger.contrast,
-            severity=trigger.severity,
-            cooldown_s=trigger.cooldown_s,
-            zones=trigger.zones,
-            active=trigger.active,
-            threshold=trigger.threshold,
-            cold_threshold=max(trigger.threshold, DEFAULT_COLD_THRESHOLD),
-        )
-        for name, trigger in camera.triggers.items()
-        if name not in refused
-    ]
+    return [trigger_rule(name, trigger) for name, trigger in camera.triggers.items() if name not in refused]
+
+
+def trigger_rule(name: str, trigger: Trigger) -> TriggerRule:
+    """What to look for, whether an encoder sees it or not."""
+    return TriggerRule(
+        name=name,
+        prompt=trigger.prompt,
+        contrast=trigger.contrast,
+        severity=trigger.severity,
+        cooldown_s=trigger.cooldown_s,
+        zones=trigger.zones,
+        active=trigger.active,
+        threshold=trigger.threshold,
+        cold_threshold=max(trigger.threshold, DEFAULT_COLD_THRESHOLD),
+    )
 
 
 def build_retention(settings: RetentionBlock, storage: Storage) -> Retention:

@@ -49,7 +49,7 @@ def build_perceiver(
 
 
 class LivePerception:
-    """Body of the perception worker; once `ready` is set, `encoder` and `perceiver` are there."""
+    """Body of the perception worker; once `ready` is set, `encoder`, its backend and `perceiver` are there."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class LivePerception:
         self.ready = threading.Event()
         self.perceiver: Perceiver
         self.encoder: Encoder
-        self._backend: str
+        self.encoder_backend: str
 
     def put(self, frame: Frame) -> None:
         """Take a camera's frame, from any thread; an older one that still waits may have to make room."""
@@ -84,18 +84,20 @@ class LivePerception:
 
     def change_triggers(self, camera: ResolvedCamera) -> None:
         """Look for what ``camera`` lists now; only once it is `ready`."""
-        self.perceiver.change_triggers(camera.name, backends.trigger_rules(camera, encoder_backend=self._backend))
+        self.perceiver.change_triggers(
+            camera.name, backends.trigger_rules(camera, encoder_backend=self.encoder_backend)
+        )
 
     def run(self, worker: Worker) -> None:
         # after an error the worker runs the body again: open events must not be forgotten with their perceiver
         if not self.ready.is_set():
             folder, block = self._storage.state_dir, self._settings.encoder
-            self._backend = backends.choose_encoder(block, state_dir=folder)
-            self.encoder = backends.build_encoder(block, backend=self._backend, state_dir=folder)
+            self.encoder_backend = backends.choose_encoder(block, state_dir=folder)
+            self.encoder = backends.build_encoder(block, backend=self.encoder_backend, state_dir=folder)
             self.perceiver = build_perceiver(
                 self._settings,
                 encoder=self.encoder,
-                encoder_backend=self._backend,
+                encoder_backend=self.encoder_backend,
                 cameras=self._cameras,
                 sink=self._sink,
                 mailbox=self.mailbox,

@@ -14,8 +14,10 @@ from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import describing
+from vidsense_daemon.daemon.backtesting import Backtests
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.daemon.storage import Storage
+from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.ports import Measurement, Ports, TriggerInfo
 from vidsense_daemon.review.server import ReviewServer
@@ -52,6 +54,7 @@ def build_review(
         deliveries=desk,
         search=_LiveSearch(storage, perception),
         digests=describing.build_digests(settings, storage=storage),
+        backtests=Backtests(storage, lambda: _loaded(perception)),
         config_schema=editor_schema,
         triggers=_ShownTriggers(settings, perception),
         workers=workers,
@@ -70,6 +73,10 @@ def build_review(
         zone=zone,
         clock=clock,
     )
+
+
+def _loaded(perception: LivePerception) -> tuple[Encoder, str] | None:
+    return (perception.encoder, perception.encoder_backend) if perception.ready.is_set() else None
 
 
 class _LiveSearch:

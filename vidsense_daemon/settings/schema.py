@@ -155,7 +155,8 @@ class Trigger(Block):
     threshold: Number = Field(default=1.5, gt=0, le=100)
     """How much more of it than usual there must be to see, in spreads of the encoder's space.
 
-    What a camera scores while nothing happens may raise it there."""
+    What a camera scores while nothing happens may raise it there; `vidsense triggers list` shows by how much, and
+    `vidsense triggers backtest` finds a value for so many events a day."""
     queries: tuple[Words, ...] = Field(default=(), max_length=20)
     """Questions about its events, instead of those of the camera and of the `describer` block."""
     enabled: bool = True
