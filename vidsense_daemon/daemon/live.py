@@ -44,6 +44,7 @@ from vidsense_daemon.store.lock import StateLock
 _LOOK_EVERY_S = 1.0
 _STOP_WITHIN_S = 8.0  # systemd and people expect ten; the rest is for closing files
 _CAMERA_STOPS_WITHIN_S = 5.0  # its process is killed; the thread looks twice a second
+_DEGRADED = "the database takes nothing, events are kept in memory"
 _ENCODER_LIMIT_S = 300.0  # weights on a slow disk; only then is a silent perception thread stuck
 
 
@@ -103,6 +104,7 @@ class Daemon:
                 self._state_dir,
                 hooks_for=lambda event, phase: self._alerting.hooks_for(event, phase),  # a reload may change who it is
                 after_unclean_exit=lock.after_unclean_exit,
+                heal_from=backends.backup_folder(self._settings.backup, self._state_dir),
                 clock=self._clock,
             )
             try:
@@ -127,15 +129,15 @@ class Daemon:
             self._settings,
             cameras=self._cameras,
             storage=storage,
-            sink=WakingSink(storage.events, self._wake),
+            sink=WakingSink(storage.spool, self._wake),
             is_enabled=lambda camera, trigger: self._alerting.is_enabled(camera, trigger),
         )
         description = self._description(storage, perception)
-        self._alerting.deliver_from(storage.deliveries)
+        self._alerting.deliver_from(storage.outbox)
 
         if self._settings.review.enabled:
-            self._start(self._worker("http", self._review(storage, perception).run))
-        writer = self._worker("db-writer", storage.events.write_behind)
+            self._start(self._worker("http", self._review(self._settings, storage, perception).run))
+        writer = self._worker("db-writer", storage.spool.write_behind)
         perceiving = self._worker("perception", perception.run, beat_limit_s=_ENCODER_LIMIT_S)
         self._start(writer, perceiving)
         if self._await_encoder(perception):
@@ -151,9 +153,9 @@ class Daemon:
         self._notifier.stopping()
         self._stop(description)
 
-    def _review(self, storage: Storage, perception: LivePerception) -> ReviewServer:
+    def _review(self, settings: Settings, storage: Storage, perception: LivePerception) -> ReviewServer:
         return build_review(
-            self._settings,
+            settings,
             storage=storage,
             perception=perception,
             board=self._board,
@@ -195,20 +197,22 @@ class Daemon:
         """Stop and start what changed, and nothing else.
 
         Raises:
-            ConfigError: a hook can't work as configured; nothing has been changed.
+            ConfigError: a hook or the review pages can't work as configured; nothing has been changed.
         """
         change = plan(self._settings, settings)
         cameras = {camera.name: camera for camera in backends.resolved_cameras(settings)}
         if "hooks" in change.stages:
             switches = self._alerting.switches
             alerting = Alerting(settings.hooks, cameras=tuple(cameras.values()), switches=switches, clock=self._clock)
+        shows = "review" in change.stages and settings.review.enabled
+        review = self._review(settings, storage, perception) if shows else None
         self._settings, self._cameras = settings, list(cameras.values())
         self._stop_cameras((*change.stopped, *change.restarted), perception)
         for name in (*change.started, *change.restarted, *change.retriggered):
             perception.change_triggers(cameras[name])
         if "hooks" in change.stages:
             self._alerting = alerting
-            alerting.deliver_from(storage.deliveries)
+            alerting.deliver_from(storage.outbox)
             for state in tuple(self._states.values()):
                 alerting.camera_connected(state.camera, connected=state.phase is CameraPhase.STREAMING)
             self._replace("delivery", alerting.run)
@@ -217,6 +221,8 @@ class Daemon:
             description = self._description(storage, perception)
             self._replace("description", description.run, beat_limit_s=self._description_limit_s())
         self._start(*(self._capture(cameras[name], perception) for name in (*change.started, *change.restarted)))
+        if "review" in change.stages:
+            self._replace("http", review.run if review else None)
         self._on_applied(settings)
         self._log.info("configuration_applied", changes=list(change.lines()))
         return description
@@ -231,17 +237,21 @@ class Daemon:
                 self._log.warning("worker_left_behind", worker=worker.name)
             self._workers.remove(worker)
             self._states.pop(name, None)
+            self._board.forget(name)
             self._budget.leave(name)
             perception.stream_ended(name)
 
-    def _replace(self, name: str, body: Callable[[Worker], None], *, beat_limit_s: float = 60.0) -> None:
-        """Let a worker finish what it is at, and another one go on from there: never two at once."""
-        [old] = [worker for worker in self._workers if worker.name == name]
-        old.ask_to_stop()
-        self._workers.remove(old)
+    def _replace(self, name: str, body: Callable[[Worker], None] | None, *, beat_limit_s: float = 60.0) -> None:
+        """Let a worker finish what it is at, and another one, if any, go on from there: never two at once."""
+        leaving = [worker for worker in self._workers if worker.name == name]
+        for old in leaving:
+            old.ask_to_stop()
+            self._workers.remove(old)
+        if body is None:
+            return
 
         def follow(worker: Worker) -> None:
-            while not old.join(_LOOK_EVERY_S):
+            while not all(old.join(_LOOK_EVERY_S) for old in leaving):
                 worker.beat()
                 if worker.stopping.is_set():
                     return
@@ -310,7 +320,8 @@ class Daemon:
                 self._notifier.alive()
             streaming = sum(state.phase is CameraPhase.STREAMING for state in tuple(self._states.values()))
             self._alerting.refresh()
-            self._notifier.status(f"{streaming} of {len(self._cameras)} cameras streaming")
+            degraded = f", degraded: {_DEGRADED}" if storage.spool.degraded_since else ""
+            self._notifier.status(f"{streaming} of {len(self._cameras)} cameras streaming{degraded}")
             if self._has_seen_all():
                 perceiving.ask_to_stop()  # what waits is perceived, what is open is closed: then its words are owed
                 if perceiving.join(0) and not _owes(storage):

@@ -15,6 +15,7 @@ from pathlib import Path
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.domain.events import DeliveryPhase, Event
 from vidsense_daemon.store.archive import EventArchive
+from vidsense_daemon.store.backup import open_or_heal
 from vidsense_daemon.store.before_upgrade import copy_before_upgrade
 from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.deliveries import DeliveryStore
@@ -24,6 +25,7 @@ from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.retention import Retention, delete_events
 from vidsense_daemon.store.search import EventSearch
 from vidsense_daemon.store.space import SpaceReserve
+from vidsense_daemon.store.spool import EventSpool, SpooledOutbox
 from vidsense_daemon.store.window_index import WindowIndex
 from vidsense_daemon.store.windows import WindowStore
 
@@ -57,6 +59,7 @@ class Storage:
     """Everything that is kept, behind one door; `close` it when done.
 
     ``hooks_for`` names the hooks that are told of an event in a phase; ``may_upgrade`` lets the schema be made anew.
+    ``heal_from`` is a folder of backups that may stand in for a damaged database: only for who holds the lock.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Storage:
         hooks_for: Callable[[Event, DeliveryPhase], Sequence[str]] = lambda _event, _phase: (),
         may_upgrade: bool = True,
         after_unclean_exit: bool = False,
+        heal_from: Path | None = None,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -74,20 +78,34 @@ class Storage:
         if may_upgrade:
             copy_before_upgrade(database_url(state_dir), backup_dir(state_dir), clock.now())
         self.reserve = SpaceReserve(state_dir / "vidsense.reserve") if may_upgrade else None
-        self.database: Database = open_database(
-            database_url(state_dir),
-            media_dir=media_dir(state_dir),
-            may_upgrade=may_upgrade,
-            after_unclean_exit=after_unclean_exit,
-            reserve=self.reserve,
+        url, media = database_url(state_dir), media_dir(state_dir)
+        self.database: Database = (
+            open_database(
+                url,
+                media_dir=media,
+                may_upgrade=may_upgrade,
+                after_unclean_exit=after_unclean_exit,
+                reserve=self.reserve,
+            )
+            if heal_from is None
+            else open_or_heal(
+                url,
+                backups_dir=heal_from,
+                now=clock.now(),
+                media_dir=media,
+                after_unclean_exit=after_unclean_exit,
+                reserve=self.reserve,
+            )
         )
         self.media = MediaFolder(media_dir(state_dir))
         self.windows = WindowStore(self.database)
         self.events = EventStore(
             database=self.database, media=self.media, windows=self.windows, hooks_for=hooks_for, clock=clock
         )
+        self.spool = EventSpool(self.events, hooks_for=hooks_for, clock=clock)
         self.archive = EventArchive(database=self.database, media=self.media)
         self.deliveries = DeliveryStore(database=self.database, media=self.media)
+        self.outbox = SpooledOutbox(self.deliveries, self.spool)
 
     def descriptions(self, *, among: Collection[str] | None = None) -> DescriptionStore:
         """The queue of owed descriptions; ``among`` limits it to those events, and to a collection that may grow."""
