@@ -12,6 +12,7 @@ from vidsense_daemon.settings.load import parse
 from vidsense_daemon.settings.schema import Settings
 
 _BASE: dict[str, Any] = {
+    "review": {"enabled": False},
     "cameras": {
         "porch": {"url": "rtsp://viewer:swordfish@192.168.1.10/", "triggers": ["person"]},
         "gate": {"url": "rtsp://192.168.1.11/"},
@@ -56,6 +57,16 @@ def test_nothing_changed_means_nothing_to_do() -> None:
 def test_only_what_changed_is_touched(more: dict[str, Any], expected: Plan) -> None:
     """Each change has its smallest consequence, and streams go on wherever they can."""
     assert plan(settings(), settings(**more)) == expected
+
+
+def test_the_review_pages_show_what_is_in_force() -> None:
+    """They begin anew with changed triggers and cameras, when they are switched on, and when they are switched off."""
+    on = {"review": {"enabled": True}}
+
+    assert plan(settings(), settings(**on)).stages == {"review"}
+    assert plan(settings(**on), settings()).stages == {"review"}
+    assert plan(settings(**on), settings(**on, cameras=camera("gate", triggers=["car"]))).stages == {"review"}
+    assert plan(settings(**on), settings(**on, retention={"keep_days": 2})).stages == {"schedule"}
 
 
 def test_home_assistant_hears_of_a_new_camera() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alerts.receiver import receiver
-from cameras import RtspCamera, wait_until
+from cameras import RtspCamera, free_port, wait_until
 
 from .conftest import EVENT_LIMIT_S, Household
 
@@ -32,6 +33,11 @@ def reload(household: Household, daemon: subprocess.Popen[bytes], *, said: str =
     wait_until(lambda: len(household.log_lines(said)) > before, limit_s=30, what=said)
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def settings_of(household: Household) -> dict[str, Any]:
     settings: dict[str, Any] = json.loads(household.config.read_text())
     return settings
@@ -40,7 +46,7 @@ def settings_of(household: Household) -> dict[str, Any]:
 @pytest.fixture
 def watching(household: Household, street_camera: RtspCamera) -> subprocess.Popen[bytes]:
     """A daemon that watches the yard."""
-    household.configure(street_camera.url("visit.mp4"))
+    household.configure(street_camera.url("visit.mp4"), review={"enabled": False})
     daemon = household.start()
     wait_until(lambda: streaming(household, "yard") == 1, limit_s=30, what="the yard")
     return daemon
@@ -88,6 +94,18 @@ def test_a_new_hook_is_told_of_the_next_event(household: Household, watching: su
         reload(household, watching)
 
         wait_until(lambda: bool(phone.received), limit_s=EVENT_LIMIT_S, what="the call of the hook")
+    assert streaming(household, "yard") == 1
+
+
+def test_the_review_pages_can_be_switched_on(household: Household, watching: subprocess.Popen[bytes]) -> None:
+    """And moved to another port, while the cameras go on."""
+    ports = (free_port(), free_port())
+    for port in ports:
+        change(household, review={"enabled": True, "port": port})
+        reload(household, watching)
+        wait_until(lambda port=port: listens(port), limit_s=30, what=f"port {port}")
+
+    wait_until(lambda: not listens(ports[0]), limit_s=30, what="the old port to be closed")
     assert streaming(household, "yard") == 1
 
 

@@ -23,7 +23,21 @@ from vidsense_daemon.settings.secrecy import shown
 
 # reach the stages through the cameras that they apply to
 _OF_CAMERAS = {"cameras", "triggers", "sampling", "motion", *Stream.model_fields}
-_STAGES = {"hooks": "hooks", "describer": "describer", "retention": "schedule", "backup": "schedule"}
+_STAGES = {
+    "hooks": "hooks",
+    "describer": "describer",
+    "retention": "schedule",
+    "backup": "schedule",
+    "review": "review",
+    "triggers": "review",  # its pages show them
+    "cameras": "review",
+}
+_BEGINS_ANEW = {
+    "hooks": "the hooks begin anew",
+    "describer": "the describer begins anew",
+    "schedule": "retention and backup follow the new rules",
+    "review": "the review pages begin anew",
+}
 _APPLIED = "applied.yaml"
 
 
@@ -35,7 +49,7 @@ class Plan:
     stopped: tuple[str, ...] = ()
     restarted: tuple[str, ...] = ()  # their streams are to be read in another way
     retriggered: tuple[str, ...] = ()  # their streams go on; what is looked for changes
-    stages: frozenset[str] = frozenset()  # hooks, describer, schedule, log
+    stages: frozenset[str] = frozenset()  # hooks, describer, schedule, review
     waiting: tuple[str, ...] = ()  # keys that only a start of the daemon applies
 
     @property
@@ -48,7 +62,7 @@ class Plan:
         yield from (f"camera {name} is no longer watched" for name in self.stopped)
         yield from (f"the stream of {name} is opened anew" for name in self.restarted)
         yield from (f"{name} looks for something else, its stream goes on" for name in self.retriggered)
-        yield from (f"the {stage} begins anew" for stage in sorted(self.stages))
+        yield from (_BEGINS_ANEW[stage] for stage in sorted(self.stages))
         yield from (f"{key}: only a restart applies it" for key in self.waiting)
 
 
@@ -70,6 +84,8 @@ def plan(before: Settings, after: Settings) -> Plan:
     retriggered = tuple(name for name in both if old[name].triggers != new[name].triggers and name not in restarted)
     changed = [key for key in Settings.model_fields if getattr(before, key) != getattr(after, key)]
     stages = {_STAGES[key] for key in changed if key in _STAGES}
+    if not before.review.enabled and not after.review.enabled:
+        stages.discard("review")
     if _queries(old.values()) != _queries(new.values()):
         stages.add("describer")
     if _watched(old.values()) != _watched(new.values()) and any(isinstance(hook, MqttHook) for hook in after.hooks):

@@ -98,6 +98,11 @@ class CameraBoard:
                 still=frame.still or before.still,
             )
 
+    def forget(self, name: str) -> None:
+        """The camera is no longer watched."""
+        with self._lock:
+            self._cameras.pop(name, None)
+
     def cameras(self) -> list[CameraSight]:
         """All cameras, in the configuration's order."""
         with self._lock:

@@ -82,10 +82,11 @@ def _take(values: dict[Any, Any], path: KeyPath) -> Any:
 
 
 def _put(values: dict[Any, Any], path: KeyPath, value: Any) -> None:
+    block: Any = values
     for step in path[:-1]:
-        if values.get(step) is None:
-            values[step] = {}
-        values = values[step]
-        if not isinstance(values, dict):
+        if block.get(step) is None:
+            block[step] = {}
+        block = block[step]
+        if not isinstance(block, dict):
             return  # what stands there is wrong in any case, and is reported as such
-    values[path[-1]] = value
+    block[path[-1]] = value
