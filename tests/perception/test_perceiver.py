@@ -110,6 +110,28 @@ def test_a_still_just_before_the_event_serves_when_there_is_none_in_it() -> None
     assert sink.opened_events[0][1] is not None
 
 
+def test_an_event_amid_long_motion_has_a_picture_all_the_same() -> None:
+    """It rains for minutes, so stills are seldom; who walks through between two of them is seen on the one before."""
+    sink, camera = RememberingSink(), Camera()
+    perception = perceiver(sink, VISITOR)
+    perception.process([camera.frame(moving=True, still=True), *camera.frames("empty", 20, moving=True)])
+    perception.process(camera.frames("person", 4))
+
+    [(_, first)] = sink.opened_events
+    assert first is not None
+    assert first.still.jpeg == b"0"
+
+
+def test_a_still_of_long_ago_is_no_events_picture() -> None:
+    """What was before the camera minutes ago would only mislead."""
+    sink, camera = RememberingSink(), Camera()
+    perception = perceiver(sink, VISITOR)
+    perception.process([camera.frame(moving=True, still=True), *camera.frames("empty", 40)])
+    perception.process(camera.frames("person", 4))
+
+    assert [first for _, first in sink.opened_events] == [None]
+
+
 def test_a_new_run_ends_the_events_of_the_old_one() -> None:
     """After a break of the stream the event before it is over, and its description is made."""
     sink, camera = RememberingSink(), Camera()
