@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vidsense_daemon.cli.context import moment
+from vidsense_daemon.cli.context import count, moment
 
 
 @pytest.mark.parametrize(("text", "span"), [("90m", timedelta(minutes=90)), ("2w", timedelta(weeks=2))])
@@ -31,3 +31,15 @@ def test_what_is_no_time_is_the_callers_mistake(text: str) -> None:
     """A typing error gets a line of advice, however far away it points."""
     with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
         moment(text)
+
+
+def test_a_count_is_a_whole_number() -> None:
+    """`--limit 20`, and none at all."""
+    assert (count("20"), count("0")) == (20, 0)
+
+
+@pytest.mark.parametrize("text", ["-1", "many", "", "1.5", "99999999999999999999"])
+def test_what_is_no_count_is_the_callers_mistake(text: str) -> None:
+    """Neither a negative number nor one that no database can hold reaches the database."""
+    with pytest.raises(argparse.ArgumentTypeError, match="whole number from 0"):
+        count(text)

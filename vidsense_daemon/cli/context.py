@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # torch and SQLAlchemy take seconds to import: `vidsense --he
 
 Subparsers = Any  # argparse keeps the type of add_subparsers' answer to itself
 
+_MOST = 1_000_000  # events that one command prints
 _YEARS = range(1970, 3000)  # of what was recorded; another year is a typing error
 _SPAN_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -53,6 +54,17 @@ def open_storage_to_read() -> Storage:
             "VIDSENSE_STATE_DIR names another folder"
         )
     return Storage(folder, may_upgrade=False)
+
+
+def count(text: str) -> int:
+    """How many, from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: no whole number, or one that cannot be meant.
+    """
+    if not text.isdecimal() or int(text) > _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {_MOST}")
+    return int(text)
 
 
 def moment(text: str) -> datetime:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, PermanentError
-from vidsense_daemon.cli.context import Subparsers, add_json_option, moment, open_storage_to_read
+from vidsense_daemon.cli.context import Subparsers, add_json_option, count, moment, open_storage_to_read
 from vidsense_daemon.cli.event_json import event_json
 from vidsense_daemon.cli.output import note, say, say_json, say_table
 from vidsense_daemon.domain.events import EventRecord, Source
@@ -33,7 +33,7 @@ def add(subparsers: Subparsers) -> None:
     listing.add_argument("--source", choices=[source.value for source in Source], help="live events, or replayed ones")
     listing.add_argument("--since", type=moment, metavar="WHEN", help="not before, such as 7d, 90m or 2026-11-22T18:00")
     listing.add_argument("--until", type=moment, metavar="WHEN", help="before")
-    listing.add_argument("--limit", type=int, default=50, help="at most so many (default: %(default)s)")
+    listing.add_argument("--limit", type=count, default=50, help="at most so many (default: %(default)s)")
     add_json_option(listing)
     listing.set_defaults(run=_list)
 
@@ -43,7 +43,7 @@ def add(subparsers: Subparsers) -> None:
     show.set_defaults(run=_show)
 
     tail = actions.add_parser("tail", help="each change as it is stored, until Ctrl-C")
-    tail.add_argument("--last", type=int, default=5, metavar="N", help="begin with the last N events (default: 5)")
+    tail.add_argument("--last", type=count, default=5, metavar="N", help="begin with the last N events (default: 5)")
     add_json_option(tail)
     tail.set_defaults(run=_tail)
 
@@ -150,6 +150,8 @@ def _lines(record: EventRecord) -> Iterator[str]:
     yield f"  trigger      {event.trigger}: {event.prompt}  [{event.severity.value}]"
     for name, at, pts_s in (("from", event.started_at, event.started_pts_s), ("to", event.ended_at, event.ended_pts_s)):
         yield f"  {name:<11}  {at.astimezone():%Y-%m-%d %H:%M:%S}  ({pts_s:.1f} s of the stream)"
+    if event.labels:
+        yield f"  labels       {', '.join(event.labels)}"
     yield f"  score        {event.score:.2f} over background, by {event.encoder}"
     if description:
         by = " ".join(part for part in (description.backend, description.model) if part)
@@ -169,10 +171,10 @@ def _export(args: argparse.Namespace) -> int:
 
     storage = open_storage_to_read()
     with args.out.open("wb") if args.out else contextlib.nullcontext(sys.stdout.buffer) as out:
-        count = export_events(
+        exported = export_events(
             storage.database, out, form=args.format, camera=args.camera, since=args.since, until=args.until
         )
-    note(f"{count} events")
+    note(f"{exported} events")
     return EXIT_OK
 
 

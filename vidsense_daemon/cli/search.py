@@ -13,6 +13,7 @@ from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
     add_json_option,
+    count,
     load_settings,
     moment,
     open_storage_to_read,
@@ -31,7 +32,7 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--camera", help="of this camera only")
     parser.add_argument("--since", type=moment, metavar="WHEN", help="not before, such as 7d or 2026-11-22T18:00")
     parser.add_argument("--until", type=moment, metavar="WHEN", help="before")
-    parser.add_argument("--limit", type=int, default=20, help="at most so many (default: %(default)s)")
+    parser.add_argument("--limit", type=count, default=20, help="at most so many (default: %(default)s)")
     parser.add_argument("--words-only", action="store_true", help="only by words: loads no encoder")
     add_config_option(parser)
     add_json_option(parser)
