@@ -119,7 +119,7 @@ def test_a_damaged_database_is_never_backed_up(rooms: Rooms, tmp_path: Path) -> 
     rooms.close()
     with rooms.database.path.open("r+b") as file:
         file.seek(20 * 4096)
-        file.write(b"\xa5" * 4096 * 8)
+        file.write(b"\xa5" * 4096 * 40)  # some ten pages: tables and indexes
 
     with pytest.raises(StoreError):
         back_up(rooms.database.url, tmp_path / "backup.db", with_windows=True)
