@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import tarfile
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def config(tmp_path: Path) -> Path:
         "triggers": {"person": {"prompt": "a person"}},
         "encoder": {"backend": "builtin"},
         "describer": {"backend": "builtin"},
+        "review": {"port": free_port()},
         "hooks": [{"kind": "webhook", "url": f"http://127.0.0.1:{free_port()}/topic-only-i-know"}],
     }
     path.write_text(json.dumps(settings))
@@ -52,7 +54,7 @@ def test_the_doctor_looks_at_everything(config: Path, capsys: pytest.CaptureFixt
 
     found = findings(capsys)
     assert {
-        "configuration", "runtime", "memory", "clock", "disk", "state folder", "systemd",
+        "configuration", "runtime", "memory", "clock", "disk", "state folder", "systemd", "ports",
         "encoder", "triggers of yard", "database", "hooks", "hook webhook_1", "describer", "camera yard",
     } == set(found)  # fmt: skip
     assert found["camera yard"]["verdict"] == "failed"
@@ -101,6 +103,14 @@ def test_a_state_folder_that_others_may_read_is_told(
 
     found = findings(capsys)["state folder"]
     assert (found["verdict"], found["mend"]) == ("warning", f"chmod 700 {state_dir}")
+
+
+def test_a_port_that_another_program_has_is_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The review pages could not be served; a daemon that runs has its port itself, of course."""
+    with socket.create_server(("127.0.0.1", json.loads(config.read_text())["review"]["port"])):
+        assert main(["doctor", "--config", str(config), "--json", "--offline"]) == EXIT_FAILED
+
+        assert findings(capsys)["ports"]["verdict"] == "failed"
 
 
 def test_a_damaged_database_is_told(config: Path, state_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,7 @@ def _configuration(args: argparse.Namespace) -> tuple[Path | None, Settings | No
 
 
 def _around(path: Path | None, settings: Settings | None) -> Iterator[Finding]:
-    from vidsense_daemon.daemon.surroundings import surroundings
+    from vidsense_daemon.daemon.surroundings import port, surroundings
 
     in_home = path is not None and path.absolute().is_relative_to(Path.home())
     yield from surroundings(
@@ -84,6 +84,8 @@ def _around(path: Path | None, settings: Settings | None) -> Iterator[Finding]:
         min_free_bytes=settings.retention.min_free_gb * _GB if settings else 0,
         user_service=in_home and os.geteuid() != 0,
     )
+    if settings and settings.review.enabled:
+        yield port(settings.review.host, settings.review.port, state_dir=state_dir(os.environ))
 
 
 def _parts(settings: Settings | None, *, offline: bool) -> Iterator[Finding]:

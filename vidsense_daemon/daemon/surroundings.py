@@ -9,6 +9,7 @@ import ctypes
 import os
 import platform
 import shutil
+import socket
 import stat
 import subprocess
 import time
@@ -152,6 +153,33 @@ def _owner(path: Path) -> str:
         return path.owner()
     except KeyError:
         return str(path.stat().st_uid)
+
+
+def port(host: str, number: int, *, state_dir: Path) -> Finding:
+    """Whether the review pages can listen, or do already."""
+    what, where = "ports", f"{host} port {number}"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, number), family=family).close()
+    except OSError as error:
+        if _daemon_runs(state_dir):
+            return good(what, f"{where} is in use while the daemon runs")
+        return bad(
+            what, f"{where}: {error.strerror}", f"stop what uses it (ss -ltnp 'sport = :{number}'), or set review.port"
+        )
+    if _daemon_runs(state_dir):
+        return doubtful(what, f"the daemon runs, but nothing listens on {where}", "journalctl -u vidsense -n 50")
+    return good(what, f"{where} is free for the review pages")
+
+
+def _daemon_runs(state_dir: Path) -> bool:
+    """Whether the process that the lock names is alive; the lock itself is not touched."""
+    lock = state_dir / "vidsense.lock"
+    try:
+        pid = lock.read_text(encoding="ascii").strip()
+    except OSError:
+        return False
+    return pid.isdecimal() and Path(f"/proc/{pid}").exists()
 
 
 def service(*, user: bool) -> Finding:
