@@ -89,6 +89,7 @@ class AlertJson(TypedDict):
     score: Annotated[float, Field(description="the highest so far, in spreads of the encoder's space over background")]
     encoder: Annotated[str, Field(description="whose score it is")]
     zones: list[str]
+    labels: Annotated[list[str], Field(description="what it shows, in words of the vocabulary, clearest first")]
     first_box: _BoxJson
     last_box: _BoxJson
     stills: list[StillJson]
@@ -123,6 +124,7 @@ def event_payload(record: EventRecord, phase: DeliveryPhase, others: Sequence[Ev
         "score": event.score,
         "encoder": event.encoder,
         "zones": list(event.zones),
+        "labels": list(event.labels),
         "first_box": _box(event.first_box),
         "last_box": _box(event.last_box),
         "stills": [_still(still) for still in record.stills],

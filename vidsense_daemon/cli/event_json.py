@@ -26,6 +26,7 @@ def event_json(record: EventRecord) -> dict[str, Any]:
         "score": round(event.score, 4),
         "encoder": event.encoder,
         "zones": list(event.zones),
+        "labels": list(event.labels),
         "acknowledged_at_ms": to_ms(record.acknowledged_at) if record.acknowledged_at else None,
         "stills": [still.path for still in record.stills],
         "description": description_json(record.description) if record.description else None,

@@ -7,7 +7,7 @@ heading in docs.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,14 @@ def refused_triggers(camera: ResolvedCamera, *, encoder_backend: str) -> dict[st
         for name, trigger in camera.triggers.items()
     }
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def labels_seen(labels: Sequence[str], *, encoder_backend: str) -> list[str]:
+    """The vocabulary without what this encoder can't see; the log says why."""
+    reasons = {label: refused_prompt(label, encoder_backend=encoder_backend) for label in labels}
+    for reason in filter(None, reasons.values()):
+        structlog.get_logger().warning("label_left_out", reason=reason)
+    return [label for label, reason in reasons.items() if reason is None]
 
 
 def trigger_rules(camera: ResolvedCamera, *, encoder_backend: str) -> list[TriggerRule]:

@@ -45,6 +45,7 @@ def build_perceiver(
         window_frames=settings.window.frames,
         is_enabled=is_enabled,
         book=book,
+        labels=backends.labels_seen(settings.labels, encoder_backend=encoder_backend),
     )
 
 

@@ -88,6 +88,7 @@ class Event:
     first_box: Box | None = None
     last_box: Box | None = None
     zones: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()  # what it shows, in words of the vocabulary, clearest first
 
 
 @dataclass(frozen=True, slots=True, eq=False)

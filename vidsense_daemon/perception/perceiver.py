@@ -30,6 +30,7 @@ from vidsense_daemon.domain.ports import Encoder, EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.embedding import FrameEmbedder
+from vidsense_daemon.perception.labels import Labels
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.owed import OwedCalls
 from vidsense_daemon.perception.prompts import PromptBook
@@ -78,13 +79,16 @@ class Perceiver:
         is_enabled: Callable[[str, str], bool] = always_enabled,
         time_zone: tzinfo | None = None,
         book: CalmBook | None = None,
+        labels: Sequence[str] = (),
     ) -> None:
         """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
 
         ``is_enabled`` says, by camera and trigger, whether it may make events now; ``time_zone`` is where the triggers'
         hours are meant, none the machine's own. ``book`` keeps what calm cameras teach.
+        ``labels`` is the vocabulary that events are tagged with.
         """
         self._time_zone = time_zone
+        self._log = structlog.get_logger()
         self._is_enabled = is_enabled
         self._encoder = encoder
         self._sink = OwedCalls(sink)
@@ -96,12 +100,12 @@ class Perceiver:
         self._temporal.eval()
         self._embedder = FrameEmbedder(encoder, max_batch_pictures=max_batch_pictures)
         self._prompts = PromptBook(encoder)
+        self._labels = Labels(self._texts_of_labels(labels))
         self._clock = clock or SystemClock()
         self._sliding: dict[str, SlidingWindow] = {}
         self._watches: dict[str, CameraWatch] = {}
         self._ended: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._changed: queue.SimpleQueue[tuple[str, Sequence[TriggerRule]]] = queue.SimpleQueue()
-        self._log = structlog.get_logger()
         self._frames = 0
         self._book = book or CalmBook(encoder=encoder.name)
         self._reported_mono_s = self._kept_mono_s = self._clock.mono_s()
@@ -224,6 +228,7 @@ class Perceiver:
                 is_enabled=self._is_enabled,
                 time_zone=self._time_zone,
                 book=self._book,
+                labels=self._labels,
             )
         return self._watches[camera]
 
@@ -235,6 +240,15 @@ class Perceiver:
                 texts[rule] = self._prompts.texts_of(rule)
             except PermanentError as error:
                 self._log.error("trigger_left_out", camera=camera, trigger=rule.name, reason=str(error))
+        return texts
+
+    def _texts_of_labels(self, labels: Sequence[str]) -> dict[str, TriggerTexts]:
+        texts = {}
+        for label in labels:
+            try:
+                texts[label] = self._prompts.texts_of_label(label)
+            except PermanentError as error:
+                self._log.error("label_left_out", reason=str(error))
         return texts
 
     def _newly_ended(self) -> list[tuple[str, str]]:

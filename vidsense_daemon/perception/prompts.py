@@ -46,6 +46,22 @@ class PromptBook:
                 f"{error}. Put the prompt into short, plain English"
             ) from error
 
+    def texts_of_label(self, label: str) -> TriggerTexts:
+        """The vectors that a label is scored with: its own words only.
+
+        Raises:
+            PermanentError: the encoder can't make vectors of it.
+        """
+        rivals = [text for rival in rivals_of(label) for text in rival.texts]
+        try:
+            return TriggerTexts(
+                own=self._vectors_of([label]), nothing=self._vectors_of(EMPTY), rivals=self._vectors_of(rivals)
+            )
+        except (VidsenseError, ValueError, RuntimeError) as error:
+            raise PermanentError(
+                f'the encoder {self._encoder.name} can\'t embed the label "{label}": {error}'
+            ) from error
+
     def _vectors_of(self, texts: Sequence[str]) -> NDArray[np.float32]:
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         if missing:

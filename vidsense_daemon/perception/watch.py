@@ -16,6 +16,7 @@ from vidsense_daemon.domain.ports import EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.calibration import CalmScores
 from vidsense_daemon.perception.calm_book import CalmBook
+from vidsense_daemon.perception.labels import Labels, Seen
 from vidsense_daemon.perception.scoring import Look, TriggerTexts, look_at, score
 from vidsense_daemon.perception.stills import StillChoice
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
@@ -26,9 +27,19 @@ _REMEMBERED_LOOKS = 8  # enough to find the frame in which an event began
 _STILL_SERVES = timedelta(seconds=6)  # what moves for long gives a still every five seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A frame, what it says of the trigger, and what else it shows."""
+
+    frame: EmbeddedFrame
+    evidence: Evidence
+    labels: Seen
+
+
 @dataclass(slots=True)
 class _Open:
     event: Event
+    labels: list[Seen]
     stills: StillChoice
     told_at: datetime  # in frame time: when the sink last heard of it
 
@@ -41,7 +52,7 @@ class _Watched:
     texts: TriggerTexts
     state: TriggerState
     calm: CalmScores
-    looks: deque[tuple[EmbeddedFrame, Evidence]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOKS))
+    looks: deque[_Looked] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOKS))
     still: EventStill | None = None  # the newest, for an event that begins between two of them
     open: _Open | None = None
 
@@ -63,6 +74,7 @@ class CameraWatch:
         source: Source,
         encoder: str,
         book: CalmBook | None = None,
+        labels: Labels | None = None,
         is_enabled: Callable[[str, str], bool] = always_enabled,
         time_zone: tzinfo | None = None,
     ) -> None:
@@ -73,6 +85,7 @@ class CameraWatch:
         """
         self._camera = camera
         self._time_zone = time_zone
+        self._labels = labels or Labels({})
         self._is_enabled = is_enabled
         self._sink = sink
         self._source = source
@@ -100,7 +113,7 @@ class CameraWatch:
                 self._judge(watched, look, window)
             elif watched.state.active:  # nothing can be said of this frame, but time goes on
                 nothing = Evidence(at=frame.captured_at, presence=0.0, holds=False, moving=False)
-                self._follow(watched, nothing, window)
+                self._follow(watched, _Looked(frame, nothing, {}), window)
 
     def end_run(self) -> None:
         """The run ended or the stream was lost: close what is open."""
@@ -128,30 +141,30 @@ class CameraWatch:
         )
         if self._is_calm(frame) and not look.cold and not watched.state.active:
             watched.calm.learn(seen.presence)
-        self._follow(watched, evidence, window)
+        labels = self._labels.seen_in(look) if evidence.holds else {}
+        self._follow(watched, _Looked(frame, evidence, labels), window)
 
-    def _follow(self, watched: _Watched, evidence: Evidence, window: Window) -> None:
-        frame = window.frames[-1]
-        watched.looks.append((frame, evidence))
-        if frame.still is not None:
-            watched.still = EventStill(frame.still, "first", evidence.presence)
-        match watched.state.observe(evidence):
+    def _follow(self, watched: _Watched, look: _Looked, window: Window) -> None:
+        watched.looks.append(look)
+        if look.frame.still is not None:
+            watched.still = EventStill(look.frame.still, "first", look.evidence.presence)
+        match watched.state.observe(look.evidence):
             case Opened() as opened:
                 self._open(watched, opened, window)
             case Extended():
-                self._extend(watched, frame, evidence)
+                self._extend(watched, look)
             case Closed():
                 self._close(watched, window)
             case None:
                 pass
 
     def _open(self, watched: _Watched, opened: Opened, window: Window) -> None:
-        since = [(frame, look) for frame, look in watched.looks if look.at >= opened.first.at]
-        first, last = since[0][0], since[-1][0]
+        since = [look for look in watched.looks if look.evidence.at >= opened.first.at]
+        first, last, labels = since[0].frame, since[-1].frame, [look.labels for look in since]
         stills = StillChoice()
-        for frame, look in since:
-            if frame.still is not None:
-                stills.add(frame.still, look.presence)
+        for look in since:
+            if look.frame.still is not None:
+                stills.add(look.frame.still, look.evidence.presence)
         latest = watched.still
         # stills are seconds apart: when none fell on these looks, the one before shows the same scene
         if stills.first is None and latest and first.captured_at - latest.still.captured_at <= _STILL_SERVES:
@@ -173,14 +186,17 @@ class CameraWatch:
             score=opened.best.presence,
             first_box=first.box,
             last_box=last.box,
-            zones=_joined((), *(frame.zones for frame, look in since if look.holds)),
+            zones=_joined((), *(look.frame.zones for look in since if look.evidence.holds)),
+            labels=self._labels.clearest(labels),
         )
-        watched.open = _Open(event, stills, told_at=last.captured_at)
+        watched.open = _Open(event, labels, stills, told_at=last.captured_at)
         self._sink.opened(event, stills.first, window)
 
-    def _extend(self, watched: _Watched, frame: EmbeddedFrame, evidence: Evidence) -> None:
+    def _extend(self, watched: _Watched, look: _Looked) -> None:
         if (opened := watched.open) is None:
             return
+        frame, evidence = look.frame, look.evidence
+        opened.labels.append(look.labels)
         if frame.still is not None:
             opened.stills.add(frame.still, evidence.presence)
         opened.event = replace(
@@ -190,6 +206,7 @@ class CameraWatch:
             score=max(opened.event.score, evidence.presence),
             last_box=frame.box,
             zones=_joined(opened.event.zones, frame.zones),
+            labels=self._labels.clearest(opened.labels),
         )
         if frame.captured_at - opened.told_at >= _EXTENDED_EVERY:
             opened.told_at = frame.captured_at

@@ -38,6 +38,10 @@ DEFAULT_QUERIES = (
     "Which objects and people are visible?",
     "Is anything unusual or threatening?",
 )
+DEFAULT_LABELS = (
+    *("a person", "a child", "a dog", "a cat", "a bird"),
+    *("a car", "a van", "a truck", "a bicycle", "a motorcycle"),
+)
 
 
 def _text_of_outline(value: Any) -> Outline:
@@ -296,6 +300,8 @@ class Settings(Stream, BaseSettings):
     """The cameras, each under its name: lower-case letters, digits and `_`."""
     triggers: Annotated[dict[Name, Trigger], BeforeValidator(_empty_if_none)] = {}
     """What makes an event, each under its name."""
+    labels: tuple[Words, ...] = Field(default=DEFAULT_LABELS, max_length=200)
+    """What events are tagged with, beside their trigger: short English phrases. An empty list tags none."""
     sampling: Sampling = Sampling()
     """How many frames are looked at; a camera may override single keys."""
     motion: Motion = Motion()

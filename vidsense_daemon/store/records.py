@@ -65,6 +65,7 @@ def progress_to_row(event: Event, *, stored_at_ms: int) -> dict[str, Any]:
         "score": event.score,
         "last_box": box_to_list(event.last_box),
         "zones": list(event.zones),
+        "labels": list(event.labels),
         "stored_at_ms": stored_at_ms,
     }
 
@@ -88,6 +89,7 @@ def event_from_row(row: Row[Any]) -> Event:
         first_box=box_from_list(row.first_box),
         last_box=box_from_list(row.last_box),
         zones=tuple(row.zones),
+        labels=tuple(row.labels),
     )
 
 

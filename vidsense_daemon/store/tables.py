@@ -102,6 +102,13 @@ events = Table(
     Column("last_box", JsonText, comment="[left, top, right, bottom] as ratios 0..1 of the picture, or NULL"),
     Column("zones", JsonText, nullable=False, comment="names of the zones it happened in, a JSON list"),
     _at_ms("stored_at_ms", "the machine's clock at the last write to this row, UTC"),
+    Column(
+        "labels",
+        JsonText,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="what it shows, in words of the vocabulary, a JSON list",
+    ),
     CheckConstraint("ended_at_ms >= started_at_ms", name="ends_after_start"),
     Index(None, "started_at_ms", "id"),
     Index(None, "camera", "started_at_ms"),
