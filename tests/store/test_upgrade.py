@@ -83,7 +83,8 @@ def test_a_database_of_every_earlier_version_is_brought_up_with_its_rows(tmp_pat
         connection.execute(
             "INSERT INTO events (id, camera, trigger, prompt, severity, source, state, run_id, encoder, started_at_ms,"
             " ended_at_ms, started_pts_s, ended_pts_s, score, first_box, last_box, zones, stored_at_ms)"
-            " VALUES ('1-a', 'yard', 'dog', 'a dog runs', 'info', 'live', 'closed', 'r', 'e', 1, 2, 0.0, 1.0, 0.5, NULL, NULL, '[]', 3)"
+            " VALUES ('1-a', 'yard', 'dog', 'a dog runs', 'info', 'live', 'closed', 'r', 'e',"
+            " 1, 2, 0.0, 1.0, 0.5, NULL, NULL, '[]', 3)"
         )
         connection.execute("INSERT INTO descriptions (event_id, status) VALUES ('1-a', 'pending')")
 
