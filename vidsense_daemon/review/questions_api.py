@@ -16,6 +16,7 @@ from vidsense_daemon.review.problems import Problem, may_answer
 from vidsense_daemon.review.shapes import AtMs, EventJson, best_still_url, event_json
 
 MOST_DAYS = 31
+# the bodies are strict: pydantic would take `true` for 1, which no schema says
 _Sentence = Annotated[str, Field(min_length=1, max_length=1000)]
 _Names = Annotated[list[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]], Field(max_length=100)]
 
@@ -45,7 +46,7 @@ class SearchJson(BaseModel):
 class Question(BaseModel):
     """A question in plain words."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     question: _Sentence
 
@@ -72,7 +73,7 @@ class TriggerJson(BaseModel):
 class BacktestRequest(BaseModel):
     """A sentence to try on what was seen."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     prompt: _Sentence
     contrast: Annotated[list[_Sentence], Field(max_length=50)] = []
@@ -103,7 +104,7 @@ class BacktestJson(BaseModel):
 class NewTrigger(BaseModel):
     """A trigger to keep."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
     prompt: _Sentence
