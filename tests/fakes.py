@@ -11,13 +11,14 @@ STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 class SimulatedClock:
     """A clock that only moves when somebody waits on it, or when a test moves it; thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, started_at: datetime = STARTED_AT) -> None:
+        self._started_at = started_at
         self.waits_s: list[float] = []
         self._elapsed_s = 0.0
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        return STARTED_AT + timedelta(seconds=self._elapsed_s)
+        return self._started_at + timedelta(seconds=self._elapsed_s)
 
     def mono_s(self) -> float:
         return self._elapsed_s

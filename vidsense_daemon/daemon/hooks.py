@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from vidsense_daemon.alerts.announcement import Announcer
 from vidsense_daemon.alerts.filters import Filter, Switches
 from vidsense_daemon.alerts.hooks.apprise import Apprise
 from vidsense_daemon.alerts.hooks.command import Command
@@ -39,6 +40,18 @@ def build_hook(settings: NamedHook, *, cameras: Mapping[str, Sequence[str]], swi
         MqttHook: lambda settings: _mqtt(settings, cameras=cameras, switches=switches),
     }
     return builders[type(settings)](settings)
+
+
+def build_announcers(settings: Sequence[NamedHook], names: Sequence[str]) -> list[Announcer]:
+    """The hooks of these names, or all of them, as those that can say more than events; MQTT shows states only."""
+    builders: dict[type, Callable[[Any], Announcer]] = {
+        WebhookHook: _webhook,
+        CommandHook: _command,
+        AppriseHook: _apprise,
+    }
+    return [
+        builders[type(hook)](hook) for hook in settings if type(hook) in builders and (not names or hook.name in names)
+    ]
 
 
 def spare_people(hook: GroupingHook, settings: PeopleHook, *, clock: Clock) -> Hook:

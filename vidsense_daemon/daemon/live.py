@@ -27,6 +27,8 @@ from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, WakingSink
+from vidsense_daemon.daemon.digesting import DailyDigest
+from vidsense_daemon.daemon.hooks import build_announcers
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.daemon.reload import plan
 from vidsense_daemon.daemon.reviewing import build_review
@@ -265,6 +267,13 @@ class Daemon:
             retention=backends.build_retention(self._settings.retention, storage),
             backup_folder=backends.backup_folder(self._settings.backup, self._state_dir),
             backups_kept=self._settings.backup.keep,
+            digest=DailyDigest(
+                lambda: describing.build_digests(self._settings, storage=storage),
+                build_announcers(self._settings.hooks, self._settings.digest.hooks),
+                zone=describing.local_zone(),
+                clock=self._clock,
+            ),
+            digest_at=self._settings.digest.at,
             clock=self._clock,
         )
 

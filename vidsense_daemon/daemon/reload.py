@@ -28,6 +28,7 @@ _STAGES = {
     "describer": "describer",
     "retention": "schedule",
     "backup": "schedule",
+    "digest": "schedule",
     "review": "review",
     "triggers": "review",  # its pages show them
     "cameras": "review",

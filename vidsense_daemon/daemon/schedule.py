@@ -5,7 +5,7 @@ A job runs in the scheduler's own thread, one at a time; one that fails is logge
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +16,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from vidsense_daemon.base.clock import Clock
+from vidsense_daemon.daemon.digesting import DailyDigest
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.store.backup import back_up_daily
 from vidsense_daemon.store.retention import Retention
@@ -28,11 +29,20 @@ _QUIET_HOUR = 4  # local time: fewest events, and most people asleep
 class Schedule:
     """The daemon's regular work; runs between entering and leaving.
 
-    ``backups_kept`` of 0 makes no backups.
+    ``backups_kept`` of 0 makes no backups; without ``digest_at``, a local
+    time such as 07:30, nobody is sent a digest.
     """
 
     def __init__(
-        self, storage: Storage, *, retention: Retention, backup_folder: Path, backups_kept: int, clock: Clock
+        self,
+        storage: Storage,
+        *,
+        retention: Retention,
+        backup_folder: Path,
+        backups_kept: int,
+        digest: DailyDigest | None = None,
+        digest_at: str | None = None,
+        clock: Clock,
     ) -> None:
         self._storage = storage
         self._retention = retention
@@ -41,7 +51,8 @@ class Schedule:
         self._clock = clock
         self._log = structlog.get_logger()
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(1)},
+            # the digest waits for a hook that is away: the others shall not wait for it
+            executors={"default": ThreadPoolExecutor(1), "digest": ThreadPoolExecutor(1)},
             # a server that slept through the hour does the work when it wakes, and once
             job_defaults={"coalesce": True, "misfire_grace_time": 6 * 3600, "max_instances": 1},
         )
@@ -50,6 +61,10 @@ class Schedule:
         self._scheduler.add_job(self.check_database, "cron", hour=_QUIET_HOUR, jitter=600, id="check_database")
         if backups_kept:
             self._scheduler.add_job(self.back_up, "cron", hour=_QUIET_HOUR, minute=30, jitter=600, id="backup")
+        self._digest = digest
+        if digest is not None and digest_at is not None:
+            at = time.fromisoformat(digest_at)
+            self._scheduler.add_job(digest.send, "cron", id="digest", executor="digest", hour=at.hour, minute=at.minute)
         self._scheduler.add_listener(self._report_failure, EVENT_JOB_ERROR)
 
     def keep_within_bounds(self) -> None:
@@ -75,6 +90,8 @@ class Schedule:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._digest is not None:
+            self._digest.close()
         self._scheduler.shutdown(wait=False)
 
     def _report_failure(self, event: JobExecutionEvent) -> None:

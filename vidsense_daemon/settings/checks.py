@@ -22,6 +22,7 @@ def cross_check(marked: MarkedValues) -> Iterator[Mistake]:
     yield from _zones_of_triggers(values, marked)
     yield from _hook_names(values, marked)
     yield from _wishes_of_hooks(values, marked)
+    yield from _hooks_of_digest(values, marked)
     yield from _rates(values, marked)
 
 
@@ -72,6 +73,18 @@ def _hook_names(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistak
             path = ("hooks", index, "name")
             yield Mistake(marked.place_of(path), path, f"another hook has the name '{name}', too", "a name of its own")
         seen.add(str(name))
+
+
+def _hooks_of_digest(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistake]:
+    """The digest is for a hook that does not exist: it would never arrive."""
+    hooks = values.get("hooks")
+    blocks = [_block(hook) for hook in (hooks if isinstance(hooks, list) else [])]
+    known = [str(block.get("name", f"{block.get('kind')}_{number}")) for number, block in enumerate(blocks, start=1)]
+    for index, name in enumerate(_texts(_block(values.get("digest")).get("hooks"))):
+        if name not in known:
+            path = ("digest", "hooks", index)
+            allowed = in_words(known) if known else "describe it under 'hooks:' first"
+            yield Mistake(marked.place_of(path), path, f"no hook has the name '{name}'", allowed, nearest(name, known))
 
 
 def _wishes_of_hooks(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistake]:

@@ -29,6 +29,13 @@ def week_hours_text(hours: Hours) -> str:
     return f"{days}{hours.begin:%H:%M}-{hours.end:%H:%M}"
 
 
+def time_of_day(text: str) -> time:
+    """The local time that ``text`` means, such as "07:30"."""
+    if re.fullmatch(r"\d{1,2}:\d{2}", text.strip()) is None:
+        raise ValueError('found no time of day; write it as "07:30"')
+    return _time(text)
+
+
 def _time(text: str) -> time:
     hour, minute = (int(part) for part in text.split(":"))
     if (hour, minute) == (24, 0):

@@ -29,6 +29,7 @@ from vidsense_daemon.settings.blocks import (
     Words,
 )
 from vidsense_daemon.settings.hooks import Hook
+from vidsense_daemon.settings.hours import time_of_day
 from vidsense_daemon.settings.resolved import ResolvedCamera, merged, resolve
 
 LARGEST_PICTURE_PX = 7680 * 4320  # 8K UHD; nothing that a home camera sends is larger
@@ -263,6 +264,17 @@ class BackupBlock(Block):
     """Where they lie; without one, `backups` in the state folder. Another disk is better."""
 
 
+class DigestBlock(Block):
+    """The day in a few lines, sent to hooks once a day."""
+
+    at: Annotated[str, AfterValidator(lambda text: f"{time_of_day(text):%H:%M}")] | None = None
+    """The local time at which it is sent, such as "07:30"; without one it is not.
+
+    Before noon it is about the day before, from noon on about the day."""
+    hooks: tuple[Name, ...] = ()
+    """Names of the hooks that get it; without any, all but MQTT do."""
+
+
 class ReviewBlock(Block):
     """The review pages, the API and the metrics, over HTTP."""
 
@@ -320,6 +332,8 @@ class Settings(Stream, BaseSettings):
     """What is deleted, and when."""
     backup: BackupBlock = BackupBlock()
     """The nightly copy of the database."""
+    digest: DigestBlock = DigestBlock()
+    """The day in a few lines, sent to hooks once a day."""
     review: ReviewBlock = ReviewBlock()
     """The review pages, the API and the metrics."""
     log: LogBlock = LogBlock()

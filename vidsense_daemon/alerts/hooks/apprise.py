@@ -11,6 +11,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from vidsense_daemon.alerts import words
+from vidsense_daemon.alerts.announcement import Announcement
 from vidsense_daemon.alerts.payload import event_link, event_payload
 from vidsense_daemon.alerts.stills import best_still_path
 from vidsense_daemon.alerts.templates import MessageTemplate
@@ -79,7 +80,17 @@ class Apprise:
             attach=str(still) if still else None,
             timeout=self._timeout_s,
         )
-        if not result:
+        self._judge(taken=bool(result))
+
+    def announce(self, announcement: Announcement) -> None:
+        """Notify in plain text; raises as `deliver` does."""
+        result = self._service.notify(
+            title=announcement.title, body=announcement.text, body_format="text", timeout=self._timeout_s
+        )
+        self._judge(taken=bool(result))
+
+    def _judge(self, *, taken: bool) -> None:
+        if not taken:
             raise DeliveryError(f"hook {self.name!r}: the service did not take the notification; see the log before")
 
 

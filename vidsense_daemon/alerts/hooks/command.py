@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vidsense_daemon.alerts.announcement import Announcement, announcement_bytes
 from vidsense_daemon.alerts.payload import event_payload, payload_bytes
 from vidsense_daemon.base.errors import ConfigError, DeliveryError
 from vidsense_daemon.domain.events import Delivery, EventRecord
@@ -63,9 +64,16 @@ class Command:
         Raises:
             DeliveryError: it did not start, did not end in time, or ended with a status other than 0.
         """
+        self._run(payload_bytes(event_payload(record, delivery.phase, others)))
+
+    def announce(self, announcement: Announcement) -> None:
+        """Run the program once for it; raises as `deliver` does."""
+        self._run(announcement_bytes(announcement))
+
+    def _run(self, message: bytes) -> None:
         with tempfile.TemporaryFile() as stdin:
             # a file, not a pipe: a program that does not read its input must not hold up the daemon
-            stdin.write(payload_bytes(event_payload(record, delivery.phase, others)))
+            stdin.write(message)
             stdin.seek(0)
             try:
                 process = subprocess.Popen(  # noqa: S603 - the operator's own argument list, and no shell

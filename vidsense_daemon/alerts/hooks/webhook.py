@@ -11,13 +11,14 @@ from __future__ import annotations
 import base64
 import ipaddress
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
 from vidsense_daemon import __version__
+from vidsense_daemon.alerts.announcement import Announcement, announcement_bytes
 from vidsense_daemon.alerts.hooks.deadline import Deadline
 from vidsense_daemon.alerts.payload import event_link, event_payload, message_id, payload_bytes
 from vidsense_daemon.alerts.signatures import Signer
@@ -91,16 +92,22 @@ class Webhook:
             DeliveryError: no 2xx answer in time.
             PermanentError: the receiver said 410 Gone, now or earlier; or the template fails on this event.
         """
+        self._send(
+            message_id(record, delivery.phase),
+            lambda: self._body(delivery, record, others),
+            content_type=self._content_type,
+        )
+
+    def announce(self, announcement: Announcement) -> None:
+        """Send it as JSON, signed like an event's message; raises as `deliver` does."""
+        self._send(announcement.id, lambda: announcement_bytes(announcement), content_type="application/json")
+
+    def _send(self, identity: str, make_body: Callable[[], bytes], *, content_type: str) -> None:
         if self._gone:
             raise PermanentError(f"hook {self.name!r}: {self._origin} said 410 Gone; {_GONE_NEXT_STEP}")
-        body = self._body(delivery, record, others)
-        identity = message_id(record, delivery.phase)
-        headers = {
-            **self._headers,
-            "content-type": self._content_type,
-            **self._signer.headers(identity, self._clock.now(), body),
-        }
-        self._judge(self._post(body, headers))
+        body = make_body()
+        signed = self._signer.headers(identity, self._clock.now(), body)
+        self._judge(self._post(body, {**self._headers, "content-type": content_type, **signed}))
 
     def _body(self, delivery: Delivery, record: EventRecord, others: Sequence[EventRecord]) -> bytes:
         payload = event_payload(record, delivery.phase, others)
