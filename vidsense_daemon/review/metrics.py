@@ -24,6 +24,7 @@ from vidsense_daemon.review.ports import Archive, Measurement, Ports
 
 _COUNTS_AGE_S = 30.0
 _DROPPED = "dropped_"
+_OF_FRAMES = frozenset({"decoded", "looked", "sent"})  # what capture counts besides these are no frames
 
 
 class Metrics:
@@ -102,8 +103,11 @@ def of_camera(sight: CameraSight) -> Iterator[Measurement]:
             yield Measurement(
                 "vidsense_camera_frames_dropped_total", "decoded and not kept, by reason", count, "counter", reason
             )
-        else:
+        elif name in _OF_FRAMES:
             yield Measurement(f"vidsense_camera_frames_{name}_total", f"frames {name}", count, "counter", labels)
+        else:
+            text = name.replace("_", " ")
+            yield Measurement(f"vidsense_camera_{name}_total", text, count, "counter", labels)
 
 
 def of_counts(counts: Mapping[str, int]) -> Iterator[Measurement]:
