@@ -46,7 +46,9 @@ def _ask(args: argparse.Namespace) -> int:
         encoder = None
         if not args.words_only:
             encoder = backends.load_encoder(settings.encoder, state_dir=storage.state_dir)
-        told = describing.build_questions(settings, storage=storage, encoder=encoder).ask(args.question)
+        server = describing.build_server(settings.describer)
+        questions = describing.build_questions(settings, storage=storage, encoder=encoder, server=server)
+        told = questions.ask(args.question)
     return _tell(told, as_json=args.json)
 
 
@@ -56,7 +58,8 @@ def _digest(args: argparse.Namespace) -> int:
     settings, storage = load_settings(args), open_storage_to_read()
     day = args.day or datetime.now(describing.local_zone()).date()
     with Console(stderr=True).status("summing up"):
-        told = describing.build_digests(settings, storage=storage).of_day(day)
+        server = describing.build_server(settings.describer)
+        told = describing.build_digests(storage=storage, server=server).of_day(day)
     return _tell(told, as_json=args.json)
 
 

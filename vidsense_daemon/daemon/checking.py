@@ -124,7 +124,9 @@ def describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding:
     """Whether the describer answers, and can do what is wanted of it; `auto` has one to fall back to."""
     block = settings.describer
     preferred = block.model_copy(update={"backend": "ollama"}) if block.backend == "auto" else block
-    writer = describing.build_describer(preferred, cameras=cameras, zone=describing.local_zone())
+    writer = describing.build_describer(
+        preferred, server=describing.build_server(preferred), cameras=cameras, zone=describing.local_zone()
+    )
     try:
         if isinstance(writer, ModelDescriber):
             writer.look()

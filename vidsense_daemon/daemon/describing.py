@@ -48,10 +48,17 @@ def build_server(settings: DescriberBlock) -> ModelServer | None:
 
 
 def build_describer(
-    settings: DescriberBlock, *, cameras: Sequence[ResolvedCamera], zone: tzinfo, evidence: Evidence | None = None
+    settings: DescriberBlock,
+    *,
+    server: ModelServer | None,
+    cameras: Sequence[ResolvedCamera],
+    zone: tzinfo,
+    evidence: Evidence | None = None,
 ) -> Describer:
-    """The describer that the settings name; opens no connection yet."""
-    server = build_server(settings)
+    """The describer that the settings name, in front of `build_server`'s server; opens no connection yet.
+
+    A process has one server object, which everybody shares: it holds one request at a time.
+    """
     if server is None:
         return BuiltinDescriber(zone=zone)
     describer = ModelDescriber(
@@ -84,7 +91,9 @@ def evidence_of(storage: Storage, encoder: Callable[[], Encoder]) -> Evidence:
     return WindowEvidence(changes=changes, embed_texts=embed_texts)
 
 
-def build_questions(settings: Settings, *, storage: Storage, encoder: Encoder | None) -> Questions:
+def build_questions(
+    settings: Settings, *, storage: Storage, encoder: Encoder | None, server: ModelServer | None
+) -> Questions:
     """Answers about stored events; without an encoder they are found by words and time alone."""
     search = storage.search(encoder=encoder.name if encoder else None)
 
@@ -101,12 +110,13 @@ def build_questions(settings: Settings, *, storage: Storage, encoder: Encoder | 
         find=storage.archive.find,
         cameras=list(settings.cameras),
         zone=local_zone(),
-        server=build_server(settings.describer),
+        server=server,
     )
 
 
-def build_digests(settings: Settings, *, storage: Storage) -> Digests:
-    return Digests(find=storage.archive.find, zone=local_zone(), server=build_server(settings.describer))
+def build_digests(*, storage: Storage, server: ModelServer | None) -> Digests:
+    """Days in a few lines; plain ones without a server."""
+    return Digests(find=storage.archive.find, zone=local_zone(), server=server)
 
 
 def _ollama(settings: DescriberBlock) -> Ollama:

@@ -35,6 +35,7 @@ from vidsense_daemon.daemon.reviewing import build_review
 from vidsense_daemon.daemon.schedule import Schedule
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
+from vidsense_daemon.description.describers.server import ModelServer
 from vidsense_daemon.description.worker import DescriptionWork
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.review.board import CameraBoard
@@ -85,6 +86,7 @@ class Daemon:
         self._states: dict[str, CameraState] = {}
         self._board = CameraBoard([camera.name for camera in self._cameras])
         self._workers: list[Worker] = []
+        self._model_server: ModelServer | None = None  # one for all who ask it: it holds one request at a time
 
     def ask_to_stop(self) -> None:
         """Stop in order; safe in a signal handler."""
@@ -161,6 +163,7 @@ class Daemon:
             storage=storage,
             perception=perception,
             board=self._board,
+            server=lambda: self._model_server,
             workers=lambda: tuple(self._workers),
             zone=describing.local_zone(),
             clock=self._clock,
@@ -171,8 +174,10 @@ class Daemon:
 
     def _description(self, storage: Storage, perception: LivePerception) -> DescriptionWork:
         zone = describing.local_zone()
+        self._model_server = describing.build_server(self._settings.describer)
         describer = describing.build_describer(
             self._settings.describer,
+            server=self._model_server,
             cameras=self._cameras,
             zone=zone,
             evidence=describing.evidence_of(storage, lambda: perception.encoder),
@@ -268,7 +273,7 @@ class Daemon:
             backup_folder=backends.backup_folder(self._settings.backup, self._state_dir),
             backups_kept=self._settings.backup.keep,
             digest=DailyDigest(
-                lambda: describing.build_digests(self._settings, storage=storage),
+                lambda: describing.build_digests(storage=storage, server=self._model_server),
                 build_announcers(self._settings.hooks, self._settings.digest.hooks),
                 zone=describing.local_zone(),
                 clock=self._clock,

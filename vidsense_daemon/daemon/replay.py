@@ -74,6 +74,7 @@ class Replay:
         zone = describing.local_zone()
         describer = describing.build_describer(
             settings.describer,
+            server=describing.build_server(settings.describer),
             cameras=[self._camera],
             zone=zone,
             evidence=describing.evidence_of(storage, lambda: encoder),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 from vidsense_daemon.base.clock import Clock
@@ -17,6 +17,8 @@ from vidsense_daemon.daemon import describing
 from vidsense_daemon.daemon.backtesting import Backtests
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.daemon.storage import Storage
+from vidsense_daemon.description.describers.server import ModelServer
+from vidsense_daemon.description.telling import Told
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.ports import Measurement, Ports, TriggerInfo
@@ -33,11 +35,12 @@ def build_review(
     storage: Storage,
     perception: LivePerception,
     board: CameraBoard,
+    server: Callable[[], ModelServer | None],
     workers: Callable[[], Sequence[Worker]],
     zone: tzinfo,
     clock: Clock,
 ) -> ReviewServer:
-    """The HTTP server; it listens once its worker runs.
+    """The HTTP server; it listens once its worker runs. ``server`` is asked for the model server of the moment.
 
     Raises:
         ConfigError: others could reach it without logging in.
@@ -53,7 +56,8 @@ def build_review(
         redescription=desk,
         deliveries=desk,
         search=_LiveSearch(storage, perception),
-        digests=describing.build_digests(settings, storage=storage),
+        questions=_LiveQuestions(settings, storage, perception, server),
+        digests=_LiveDigests(storage, server),
         backtests=Backtests(storage, lambda: _loaded(perception)),
         config_schema=editor_schema,
         triggers=_ShownTriggers(settings, perception),
@@ -95,6 +99,40 @@ class _LiveSearch:
         encoder = self._perception.encoder
         embedding = encoder.embed_texts([sentence])[0]
         return self._storage.search(encoder=encoder.name).search(sentence, embedding, **where)
+
+
+class _LiveQuestions:
+    """Questions with whatever is there at the moment: the encoder, the model server, neither."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        storage: Storage,
+        perception: LivePerception,
+        server: Callable[[], ModelServer | None],
+    ) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._perception = perception
+        self._server = server
+
+    def ask(self, question: str) -> Told:
+        encoder = self._perception.encoder if self._perception.ready.is_set() else None
+        questions = describing.build_questions(
+            self._settings, storage=self._storage, encoder=encoder, server=self._server()
+        )
+        return questions.ask(question)
+
+
+class _LiveDigests:
+    """Digests by the model server of the moment."""
+
+    def __init__(self, storage: Storage, server: Callable[[], ModelServer | None]) -> None:
+        self._storage = storage
+        self._server = server
+
+    def of_day(self, day: date) -> Told:
+        return describing.build_digests(storage=self._storage, server=self._server()).of_day(day)
 
 
 class _ShownTriggers:
