@@ -67,9 +67,15 @@ def test_it_shows_when_the_trigger_would_have_fired() -> None:
 
 def test_what_only_stands_there_does_not_fire() -> None:
     """Something must move to open an event; what then stands still keeps it open, as live."""
-    found = tried([seen(0, moving=False), seen(60), seen(68, moving=False), seen(76, moving=False)])
+    calm = [seen(at_s, moving=False, started_at=STARTED_AT + timedelta(seconds=at_s - 7)) for at_s in (0, 68, 76)]
+    found = tried([calm[0], seen(60), *calm[1:]])
 
     assert seconds(found) == [(60, 76)]
+
+
+def test_visits_further_apart_than_the_gap_are_told_apart() -> None:
+    """Three cars that pass six seconds apart are three firings, as live."""
+    assert seconds(tried([seen(at_s) for at_s in (0, 2, 8.5, 10, 17)])) == [(0, 2), (8.5, 10), (17, 17)]
 
 
 def test_zones_and_hours_count() -> None:

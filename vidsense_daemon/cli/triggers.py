@@ -192,7 +192,7 @@ def _say_backtest(
     if firings:
         say_table(("time", "camera", "seconds", "score", "event", "still"), rows)
     thresholds = ", ".join(f"{camera} {threshold:.2f}" for camera, threshold in sorted(found.thresholds.items()))
-    say(f'"{found.rule.prompt}" on {found.windows} windows of {found.days:.1f} days; thresholds: {thresholds or "–"}')
+    say(f'"{found.rule.prompt}" on {found.windows} windows of {found.days:.2f} days; thresholds: {thresholds or "–"}')
     a_day = len(firings) / found.days if found.days else 0.0
     if target is None:
         say(f"it would have fired {len(firings)} times, {a_day:.1f} a day")

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from vidsense_daemon.domain.windows import Embedding
 from vidsense_daemon.perception.calibration import CalmScores
 from vidsense_daemon.perception.scoring import Look, Score, TriggerTexts, score
-from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
+from vidsense_daemon.perception.triggers import Evidence, Extended, Opened, TriggerRule, TriggerState
 
 LEAST_THRESHOLD = 0.25  # in spreads; below it any change of the light is a sight
 _STEP = 0.01  # of the threshold that is looked for
 _CALM_AFTER = timedelta(seconds=3)
-_GAP_S = 10.0  # a calm camera's windows lie eight seconds apart: who stands still for one is the same visitor
+_LOOK_EVERY = timedelta(seconds=1)
 _MOST_CALM = 1024
 _DAY = timedelta(days=1)
 
@@ -66,7 +66,8 @@ class Firing:
 class _Sight:
     """A look that beats its rivals at the right place and hour; whether it holds depends on the threshold."""
 
-    at: datetime
+    since: datetime  # the window's oldest frame
+    at: datetime  # its newest, the one that was looked at
     presence: float
     moving: bool
     cold: bool
@@ -127,7 +128,7 @@ def backtest(
             looks.append(seen.presence)
         least = rule.cold_threshold if cold else LEAST_THRESHOLD
         if seen.presence > least and seen.wins and _is_watched(rule, window, time_zone):
-            sights[window.camera].append(_Sight(window.ended_at, seen.presence, window.moving, cold))
+            sights[window.camera].append(_Sight(window.started_at, window.ended_at, seen.presence, window.moving, cold))
     samples = {camera: _spread_out(scores) for camera, scores in calm.items()}
     return Backtest(
         firings=tuple(_firings(sights, rule, dict.fromkeys(sights, LEAST_THRESHOLD))),
@@ -172,20 +173,21 @@ def _firings(
 
 
 def _of_camera(camera: str, sights: Sequence[_Sight], rule: TriggerRule, threshold: float) -> Iterator[Firing]:
-    """The live state machine, fed with one look a window."""
-    state = TriggerState(replace(rule, looks_needed=1, looks_considered=1, min_event_s=0.0, gap_s=_GAP_S))
+    """The live state machine, fed with one look a window; what it shows is taken to be there since its oldest frame."""
+    state = TriggerState(replace(rule, looks_needed=1, looks_considered=1, min_event_s=0.0))
     firing: Firing | None = None
     for sight in sights:
         holds = sight.presence > (max(threshold, rule.cold_threshold) if sight.cold else threshold)
         evidence = Evidence(at=sight.at, presence=sight.presence, holds=holds, moving=sight.moving)
-        decision = state.observe(evidence)
-        if isinstance(decision, Closed):  # live, a look that says nothing would have closed it before this one
-            decision = state.observe(evidence)
-        match decision:
-            case Opened() as opened:
+        moment = sight.since
+        while state.active and moment < sight.at:  # its frames, about one a second
+            state.observe(replace(evidence, at=moment))
+            moment += _LOOK_EVERY
+        match state.observe(evidence):
+            case Opened():
                 if firing is not None:
                     yield firing
-                firing = Firing(camera, opened.first.at, sight.at, opened.best.presence)
+                firing = Firing(camera, sight.at, sight.at, sight.presence)
             case Extended() if firing is not None:
                 firing = replace(firing, ended_at=sight.at, score=max(firing.score, sight.presence))
     if firing is not None:
