@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert
 
@@ -31,6 +30,7 @@ from vidsense_daemon.domain.events import (
 from vidsense_daemon.domain.windows import Window
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.changes import note_change
+from vidsense_daemon.store.complaints import Complaint
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.deliveries import HooksFor, nobody, owe
 from vidsense_daemon.store.faults import DatabaseFaultError
@@ -74,7 +74,8 @@ class EventStore:
         self._clock = clock or SystemClock()
         self._progress: dict[str, dict[str, Any]] = {}  # newest news of each open event, by event id
         self._lock = threading.Lock()
-        self._log = structlog.get_logger()
+        self._progress_not_stored = Complaint("progress_not_stored", clock=self._clock)
+        self._still_not_stored = Complaint("still_not_stored", clock=self._clock)
 
     # what perception tells
 
@@ -143,7 +144,7 @@ class EventStore:
         try:
             self._database.write(lambda connection: _update_progress(connection, progress))
         except DatabaseFaultError as fault:
-            self._log.warning("progress_not_stored", events=len(progress), reason=str(fault))
+            self._progress_not_stored.say(events=len(progress), reason=str(fault))
             with self._lock:
                 self._progress = progress | self._progress
 
@@ -204,7 +205,7 @@ class EventStore:
             try:
                 file = self._media.save(still.still.jpeg, event_id=event.id, number=number, started_at=event.started_at)
             except StoreError as error:
-                self._log.error("still_not_stored", event_id=event.id, reason=str(error))
+                self._still_not_stored.say(event_id=event.id, reason=str(error))
                 continue
             rows.append(
                 {

@@ -33,6 +33,7 @@ from vidsense_daemon.domain.events import (
 )
 from vidsense_daemon.domain.ports import Outbox
 from vidsense_daemon.domain.windows import Window
+from vidsense_daemon.store.complaints import Complaint
 from vidsense_daemon.store.deliveries import HooksFor, nobody
 from vidsense_daemon.store.events import FLUSH_EVERY_S, EventStore
 from vidsense_daemon.store.faults import DatabaseUnavailableError
@@ -71,6 +72,7 @@ class EventSpool:
         self._told: dict[str, set[str]] = {}  # hooks that took a spooled opening, by event id
         self._ids = itertools.count(-1, -1)
         self._lock = threading.Lock()
+        self._still_spooled = Complaint("events_still_spooled", clock=self._clock)
         self._log = structlog.get_logger()
         self.degraded_since: datetime | None = None
 
@@ -111,7 +113,7 @@ class EventSpool:
             try:
                 call.make()
             except DatabaseUnavailableError as error:
-                self._log.warning("events_still_spooled", calls=len(self._calls), reason=str(error))
+                self._still_spooled.say(calls=len(self._calls), reason=str(error))
                 return False
             self._cross_off(call)
         self._events.flush()

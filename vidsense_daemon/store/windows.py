@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.sqlite import insert
@@ -22,6 +21,7 @@ from sqlalchemy.dialects.sqlite import insert
 from vidsense_daemon.base.clock import from_ms, to_ms
 from vidsense_daemon.domain.windows import Embedding, Window
 from vidsense_daemon.store import tables
+from vidsense_daemon.store.complaints import Complaint
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.faults import DatabaseFaultError
 
@@ -56,7 +56,7 @@ class WindowStore:
         self._database = database
         self._waiting: list[dict[str, Any]] = []
         self._lock = threading.Lock()
-        self._log = structlog.get_logger()
+        self._not_stored = Complaint("windows_not_stored")
         self.dropped = 0  # since the start, because the database took none
 
     def add(self, window: Window, encoder: str) -> None:
@@ -77,7 +77,7 @@ class WindowStore:
             self._database.write(lambda connection: insert_windows(connection, rows))
         except DatabaseFaultError as fault:
             self._put_back(rows)
-            self._log.warning("windows_not_stored", waiting=len(rows), dropped=self.dropped, reason=str(fault))
+            self._not_stored.say(waiting=len(rows), dropped=self.dropped, reason=str(fault))
 
     def between(
         self, since: datetime, until: datetime, *, encoder: str, camera: str | None = None
