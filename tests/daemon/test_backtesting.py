@@ -61,6 +61,16 @@ def test_firings_carry_the_event_that_was_stored_at_that_time(storage: Storage) 
     assert found.windows == 3
 
 
+def test_of_several_events_nearby_the_one_that_began_next_to_it_is_named(storage: Storage) -> None:
+    """Cars that pass seconds apart: each firing has the stills of its own."""
+    following = event("2-next", camera="door", started_at=STARTED_AT + timedelta(seconds=607))
+    storage.events.opened(replace(following, run_id="run-607", encoder=ColourEncoder.name), None, window(607))
+    found = backtests(storage).run(prompt="a person", contrast=[], camera="door", since=SINCE, until=UNTIL)
+
+    ids = {(firing.started_at - STARTED_AT).total_seconds(): firing.event_id for firing in found.firings}
+    assert ids == {0.0: None, 600.0: "1-visit", 607.0: "2-next"}
+
+
 def test_all_cameras_are_looked_at_unless_one_is_named(storage: Storage) -> None:
     """Oldest first, whichever camera it was."""
     found = backtests(storage).run(prompt="a person", contrast=[], camera=None, since=SINCE, until=UNTIL)

@@ -78,6 +78,13 @@ def test_visits_further_apart_than_the_gap_are_told_apart() -> None:
     assert seconds(tried([seen(at_s) for at_s in (0, 2, 8.5, 10, 17)])) == [(0, 2), (8.5, 10), (17, 17)]
 
 
+def test_a_window_of_one_frame_counts_too() -> None:
+    """A run that ends at once leaves such windows."""
+    windows = [seen(at_s, started_at=STARTED_AT + timedelta(seconds=at_s)) for at_s in (0, 600, 1200)]
+
+    assert seconds(tried(windows)) == [(0, 0), (600, 600), (1200, 1200)]
+
+
 def test_zones_and_hours_count() -> None:
     """What is elsewhere, or at another hour, would not have fired."""
     rule = replace(VISITOR, zones=("steps",), active=(Hours(time(12), time(13)),))

@@ -79,8 +79,10 @@ class Backtests:
 
 
 def _event_at(firing: Firing, events: Sequence[Event]) -> str | None:
-    """The id of the event that overlaps the firing, of several the last to begin; ``events`` are oldest first."""
+    """The id of the event that overlaps the firing, of several the nearest; ``events`` are oldest first."""
     begin = bisect_left(events, firing.started_at - _LONGEST_EVENT, key=lambda event: event.started_at)
     end = bisect_right(events, firing.ended_at + _ABOUT, key=lambda event: event.started_at)
-    overlapping = [event.id for event in events[begin:end] if event.ended_at >= firing.started_at - _ABOUT]
-    return overlapping[-1] if overlapping else None
+    overlapping = [event for event in events[begin:end] if event.ended_at >= firing.started_at - _ABOUT]
+    if not overlapping:
+        return None
+    return min(overlapping, key=lambda event: abs(event.started_at - firing.started_at)).id

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from vidsense_daemon.domain.windows import Embedding
 from vidsense_daemon.perception.calibration import CalmScores
 from vidsense_daemon.perception.scoring import Look, Score, TriggerTexts, score
-from vidsense_daemon.perception.triggers import Evidence, Extended, Opened, TriggerRule, TriggerState
+from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
 
 LEAST_THRESHOLD = 0.25  # in spreads; below it any change of the light is a sight
 _STEP = 0.01  # of the threshold that is looked for
@@ -183,7 +183,10 @@ def _of_camera(camera: str, sights: Sequence[_Sight], rule: TriggerRule, thresho
         while state.active and moment < sight.at:  # its frames, about one a second
             state.observe(replace(evidence, at=moment))
             moment += _LOOK_EVERY
-        match state.observe(evidence):
+        decision = state.observe(evidence)
+        if isinstance(decision, Closed):  # live, a look that says nothing would have closed it before this one
+            decision = state.observe(evidence)
+        match decision:
             case Opened():
                 if firing is not None:
                     yield firing
