@@ -73,8 +73,7 @@ class Service:
         return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
     def events(self) -> list[dict[str, Any]]:
-        command = ("env", "VIDSENSE_STATE_DIR=/var/lib/vidsense", VIDSENSE, "events", "list", "--json")
-        answer = self.machine.run("runuser", "-u", "vidsense", "--", *command)
+        answer = self.machine.run("runuser", "-u", "vidsense", "--", VIDSENSE, "events", "list", "--json")
         events: list[dict[str, Any]] = json.loads(answer.stdout) if answer.returncode == 0 else []
         return events
 
@@ -145,6 +144,29 @@ def test_a_wrong_configuration_is_not_tried_again(service: Service) -> None:
     assert (service.shows("ActiveState"), service.shows("ExecMainStatus")) == ("failed", "78")
     assert service.shows("NRestarts") == "0"
     assert "did you mean 'describer'?" in service.journal()
+
+
+def test_a_reload_keeps_the_process_and_refuses_a_mistake(service: Service) -> None:
+    """`systemctl reload` applies a change; a file with a mistake leaves everything as it was."""
+    process = service.shows("MainPID")
+    service.configure(describr={})
+    service.systemctl("reload")
+    wait_until(lambda: "reload_refused" in service.journal(), limit_s=30, what="the refusal")
+
+    service.configure(retention={"keep_days": 3})
+    service.systemctl("reload")
+    wait_until(lambda: "configuration_applied" in service.journal(), limit_s=30, what="the change")
+    assert (service.shows("MainPID"), service.shows("ActiveState")) == (process, "active")
+
+
+def test_the_doctor_finds_a_healthy_service(service: Service) -> None:
+    """`sudo vidsense doctor` sees what the service sees: its state, its secrets, systemd's word."""
+    answer = service.machine.run(VIDSENSE, "doctor", "--json", "--offline")
+
+    found = {finding["what"]: finding for finding in json.loads(answer.stdout)["findings"]}
+    assert found["systemd"]["says"] == "the service is active (running), enabled"
+    assert found["configuration"]["verdict"] == "ok"
+    assert "/var/lib/vidsense" in found["database"]["says"]
 
 
 def test_a_stop_is_clean(service: Service) -> None:
