@@ -119,9 +119,9 @@ def test_a_new_run_goes_on_with_the_background() -> None:
 
 
 def test_the_network_sorts_as_numpy_does() -> None:
-    """The median of any number of pictures."""
+    """The median of any number of pictures, also where a picture does not divide into strips."""
     rng = np.random.default_rng(0)
     for count in range(1, 10):
-        pictures = [rng.integers(0, 256, size=(6, 8), dtype=np.uint8) for _ in range(count)]
+        pictures = [rng.integers(0, 256, size=(150, 8), dtype=np.uint8) for _ in range(count)]
 
         assert (median(pictures) == np.sort(np.stack(pictures), axis=0)[(count - 1) // 2]).all()

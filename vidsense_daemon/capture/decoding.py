@@ -50,18 +50,16 @@ class KeyframeRhythm:
     """How far apart keyframes are. Pure."""
 
     def __init__(self) -> None:
-        self._last_mono_s: float | None = None
-        self._intervals_s: deque[float] = deque(maxlen=3)
+        self._seen_mono_s: deque[float] = deque(maxlen=4)
 
     def saw_keyframe(self, at_mono_s: float) -> None:
-        if self._last_mono_s is not None:
-            self._intervals_s.append(at_mono_s - self._last_mono_s)
-        self._last_mono_s = at_mono_s
+        self._seen_mono_s.append(at_mono_s)
 
     @property
     def interval_s(self) -> float | None:
-        """The longest of the last ones; none until two were seen."""
-        return max(self._intervals_s) if len(self._intervals_s) > 1 else None
+        """The mean of the last ones, since they arrive unevenly; none until two intervals were seen."""
+        intervals = len(self._seen_mono_s) - 1
+        return (self._seen_mono_s[-1] - self._seen_mono_s[0]) / intervals if intervals > 1 else None
 
 
 class SizeWatch:

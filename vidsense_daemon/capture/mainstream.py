@@ -1,16 +1,19 @@
-"""The main stream of a camera that is watched on its substream: taken in, and decoded only for a still.
+"""The main stream of a camera that is watched on its substream: open only around motion, decoded only for stills.
 
-Its packets since the last keyframe wait in memory (a megabyte or two), so that a still of *now* is there at once: a
-stream that had to be opened first would show the moment three seconds later. Taking packets in costs 0.2 ms a
-camera-second, decoding them 77.
+    closed ──want──► opening ──first keyframe──► flows ──nobody wanted it for 8 s──► closed
+                        └─fault─► waiting (1 s … 60 s) ──still wanted──► opening
 
-A thread of the capture child reads; the watching loop asks for stills. When the main stream fails, stills come from the
-substream until it is back.
+It is open once at the start, so that a wrong url is told at once and not at the first burglar. Only its newest keyframe
+is kept and decoded: a still is at most a group of pictures old and costs 10 to 20 ms; the moment itself would cost up
+to 0.3 s. Until the first keyframe of a motion is there, some two seconds later, the substream gives the stills.
+
+A thread of the capture child reads; the watching loop wants and takes.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,12 +22,13 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from vidsense_daemon.base.backoff import Backoff
-from vidsense_daemon.capture.decoding import Waiting
 from vidsense_daemon.capture.faults import CameraError
 from vidsense_daemon.capture.source import DecodedFrame, PacketDecoder, Source
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
-_CATCH_UP_PACKETS = 60  # to decode a whole group of pictures for one still is worth it up to here: 0.3 s
+_LINGER_S = 8.0  # without motion: who has stopped often moves again, and opening costs 40 ms and a second
+_PATIENCE_S = 5.0  # to open, and for a keyframe: then the substream's stills are better than none
+_NAP_S = 1.0  # nobody waits for its packets
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,79 +40,93 @@ class MainPicture:
 
 
 class MainStream:
-    """Keeps the main stream's newest packets; `close` it to end its thread."""
+    """Keeps the main stream's newest keyframe while it is wanted; `close` it to end its thread."""
 
-    def __init__(self, open_source: Callable[[], Source], *, on_fault: Callable[[CameraError], None]) -> None:
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        *,
+        on_fault: Callable[[CameraError], None],
+        linger_s: float = _LINGER_S,
+    ) -> None:
+        """It opens at once, in its own thread; ``linger_s``: how long it stays open after it was last wanted."""
         self._open_source = open_source
         self._on_fault = on_fault
+        self._linger_s = linger_s
         self._lock = threading.Lock()
-        self._waiting = Waiting()
+        self._keyframe: Packet[VideoStream] | None = None
         self._keyframe_at = datetime.now(UTC)
-        self._newest_at = self._keyframe_at
-        self._given_at: datetime | None = None
         self._decoder: Callable[[], PacketDecoder] | None = None
-        self._stopping = threading.Event()
+        self._hopeless = False  # it has failed, and is not back
+        self._wanted_mono_s = self._asked_mono_s = time.monotonic()
+        self._wanted = threading.Event()
+        self._wanted.set()
+        self._stopping = False
         self._thread = threading.Thread(target=self._run, name="main-stream", daemon=True)
         self._thread.start()
 
-    @property
-    def flows(self) -> bool:
-        """Whether there is anything to make a still of."""
-        return bool(self._waiting.packets)
-
-    def picture(self, *, newest: bool) -> MainPicture | None:
-        """The picture of now (``newest``), or of the last keyframe if it was not given yet; none when there is none.
-
-        Blocks while it decodes: the keyframe, or all packets since.
-        """
+    def want(self, *, anew: bool) -> None:
+        """Keep it open for the next seconds; ``anew``: a motion begins, and no older picture is of use."""
         with self._lock:
-            packets, new_decoder = list(self._waiting.packets), self._decoder
-            newest = newest and len(packets) <= _CATCH_UP_PACKETS
-            captured_at = self._newest_at if newest else self._keyframe_at
-        if not packets or new_decoder is None or captured_at == self._given_at:
+            self._wanted_mono_s = time.monotonic()
+            self._wanted.set()
+            if anew:
+                self._keyframe, self._asked_mono_s = None, self._wanted_mono_s
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a picture may be there soon: another still of the substream would be one too many."""
+        return not self._hopeless and time.monotonic() - self._asked_mono_s < _PATIENCE_S
+
+    def picture(self) -> MainPicture | None:
+        """The newest keyframe's picture; none when it was given already. Blocks while it decodes."""
+        with self._lock:
+            packet, self._keyframe = self._keyframe, None
+            new_decoder, captured_at = self._decoder, self._keyframe_at
+        if packet is None or new_decoder is None:
             return None
-        frame = new_decoder().last_of(packets if newest else packets[:1])
-        if frame is None:
-            return None
-        self._given_at = captured_at
-        return MainPicture(frame, captured_at)
+        self._asked_mono_s = time.monotonic()
+        frame = new_decoder().last_of([packet])
+        return MainPicture(frame, captured_at) if frame is not None else None
 
     def close(self) -> None:
         """Ask the thread to end; it does at the next packet or timeout, and with the process in any case."""
-        self._stopping.set()
+        self._stopping = True
+        self._wanted.set()
 
     def _run(self) -> None:
         backoff = Backoff(first_s=_FIRST_WAIT_S, cap_s=_LONGEST_WAIT_S)
-        while not self._stopping.is_set():
+        while self._wanted.wait() and not self._stopping:
             try:
                 self._read(backoff)
             except CameraError as error:
-                self._forget()
+                self._hopeless = True
                 self._on_fault(error)
-                self._stopping.wait(max(backoff.next_s(), error.retry_after_s or 0.0))
+                time.sleep(max(backoff.next_s(), error.retry_after_s or 0.0))
+            with self._lock:
+                self._keyframe = self._decoder = None
+                if self._unwanted:
+                    self._wanted.clear()
 
     def _read(self, backoff: Backoff) -> None:
+        """Take packets until nobody wants any."""
         source = self._open_source()
         try:
             self._decoder = source.another_decoder
-            for packet in source.packets():
-                if self._stopping.is_set():
-                    return
-                if packet.size:
+            for packet in source.packets(nap_s=lambda: _NAP_S):
+                if packet.is_keyframe and packet.size:
                     self._take(packet)
                     backoff.reset()
+                if self._stopping or self._unwanted:
+                    return
         finally:
             source.close()
 
-    def _take(self, packet: Packet[VideoStream]) -> None:
-        now = datetime.now(UTC)
-        with self._lock:
-            self._waiting.add(packet)
-            self._newest_at = now
-            if packet.is_keyframe:
-                self._keyframe_at = now
+    @property
+    def _unwanted(self) -> bool:
+        return time.monotonic() - self._wanted_mono_s > self._linger_s
 
-    def _forget(self) -> None:
+    def _take(self, packet: Packet[VideoStream]) -> None:
         with self._lock:
-            self._waiting = Waiting()
-            self._decoder = None
+            self._keyframe, self._keyframe_at = packet, datetime.now(UTC)
+        self._hopeless = False

@@ -19,12 +19,13 @@ from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
 
 _STILL_EVERY_S = 1.0
 _STILL_LEAST_EVERY_S = 5.0  # what moves for long (rain, a market) needs no still a second: one costs 20 ms
+_STILL_SPREAD = 0.5  # of how long it has moved: at 0, 1, 2, 3, 4.5, 7, 10, 15 s …
 
 _PAUSE_S = 3.0  # without motion: what moves then is something new
 
 TakeStill = Callable[[bool], Still | None]
-"""Makes a still; none when the camera has no new picture. True asks for this very moment (the first still of a motion);
-later ones may be a little old."""
+"""Makes a still; none when the camera has no new picture. True: a motion begins, and its first still may not wait;
+later ones may."""
 
 
 class Scene:
@@ -141,5 +142,5 @@ class Scene:
         if begins:
             self._moves_since_s = moment.pts_s
         lasts_s = moment.pts_s - self._moves_since_s
-        self._still_due_s = moment.pts_s + min(max(_STILL_EVERY_S, lasts_s / 4), _STILL_LEAST_EVERY_S)
+        self._still_due_s = moment.pts_s + min(max(_STILL_EVERY_S, lasts_s * _STILL_SPREAD), _STILL_LEAST_EVERY_S)
         return replace(still, box=change.box)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.capture.faults import CameraError, Fault
+from vidsense_daemon.capture.gulps import in_gulps
 from vidsense_daemon.capture.hardware import SOFTWARE, Decoder
 from vidsense_daemon.capture.options import file_path, scheme_of
 from vidsense_daemon.capture.urls import quoted
@@ -89,6 +90,7 @@ class Source:
         """
         self._shown_url = url_credentials(url)
         self._scheme = scheme_of(url)
+        self._may_wait = self._scheme in _NETWORK and (transport == "tcp" or self._scheme not in ("rtsp", "rtsps"))
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._max_pixels = max_pixels
@@ -145,14 +147,19 @@ class Source:
     def has_sound(self) -> bool:
         return bool(self._container.streams.audio)
 
-    def packets(self) -> Iterator[av.Packet[VideoStream]]:
+    def packets(self, *, nap_s: Callable[[], float] | None = None) -> Iterator[av.Packet[VideoStream]]:
         """Every packet of the picture; ends with the file's end, and never quietly for a live stream.
+
+        With ``nap_s`` they are read in gulps (`capture.gulps`), where the network lets them wait.
 
         Raises:
             CameraError: nothing came in time, the camera closed the stream, or the connection broke.
         """
         with self._translated("reading"):
-            yield from self._container.demux(self._stream)
+            packets = self._container.demux(self._stream)
+            if nap_s is not None and self._may_wait:
+                packets = in_gulps(packets, nap_s, mono_s=time.monotonic, sleep=time.sleep)
+            yield from packets
         if self._scheme != "file":
             raise CameraError(Fault.ENDED, f"{self._shown_url}: the camera closed the stream")
 

@@ -73,7 +73,8 @@ class Scaler:
         self._picture_px = picture_px
         self._to_working = VideoReformatter()
         self._to_small = VideoReformatter()
-        self._to_side = VideoReformatter()
+        # one for whole pictures and one for parts: another size makes swscale build its tables anew, for 0.2 ms
+        self._whole_to_side, self._part_to_side = VideoReformatter(), VideoReformatter()
         self._to_rgb = VideoReformatter()
         self._to_still = VideoReformatter()
 
@@ -108,15 +109,18 @@ class Scaler:
         left, top, right, bottom = square
         chroma = picture.chroma[:, top // 2 : bottom // 2, left // 2 : right // 2]
         luma = picture.luma[top:bottom, left:right]
+        is_whole = luma.shape == picture.luma.shape
+        to_side = self._whole_to_side if is_whole else self._part_to_side
         part = np.concatenate([luma.reshape(-1), chroma.reshape(-1)]).reshape(-1, right - left)
-        # from_numpy_buffer saves this copy, but rounds heights down to a multiple of 4: the planes then start too early
-        frame = av.VideoFrame.from_ndarray(part, format="yuv420p")
+        # without a copy, but rounding heights down to a multiple of 4: the planes of others would start too early
+        make = av.VideoFrame.from_numpy_buffer if (bottom - top) % 4 == 0 else av.VideoFrame.from_ndarray
+        frame = make(part, format="yuv420p")
         frame.colorspace = picture.colorspace
         side = self._picture_px
         # averaging where it shrinks, interpolating where it grows: as the encoder's own training pictures were made
         shrinks = min(part.shape[1], bottom - top) >= side
         # scaled first and then coloured: in one step swscale takes more than twice as long
-        scaled = self._to_side.reformat(
+        scaled = to_side.reformat(
             frame, side, side, interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR, threads=1
         )
         rgb = self._to_rgb.reformat(

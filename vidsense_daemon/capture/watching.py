@@ -32,6 +32,8 @@ from vidsense_daemon.domain.frames import Still
 
 _PROGRESS_EVERY_S = 2.0
 _BLIND_S = 2.0  # without a whole frame
+_CALM_NAP_S = 0.5  # motion is noticed a quarter of a second later on average; keyframes are two seconds apart
+_BUSY_NAP_S = 0.2  # at five looks a second: one look late at most
 _UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
 
 Orders = Callable[[], Sequence[dict[str, Any]]]
@@ -82,13 +84,20 @@ class Watch:
             self._place = self._recorded(source)
         # a recording is decoded whole: nobody waits for it, and it must miss nothing
         decoding = Decoding(source, always_whole=self._options.is_file)
-        for packet in source.packets():
+        for packet in source.packets(nap_s=self._nap_s):
             for order in take_orders():
                 self._obey(order)
-            calm = self._scene.settled and not self._sampler.busy(self._at_s)
-            for frame in decoding.frames(packet, calm=calm, at_mono_s=self._mono_s()):
+            for frame in decoding.frames(packet, calm=self._calm, at_mono_s=self._mono_s()):
                 self._see(frame)
             self._report(source, decoding)
+
+    @property
+    def _calm(self) -> bool:
+        return self._scene.settled and not self._sampler.busy(self._at_s)
+
+    def _nap_s(self) -> float:
+        """How long packets may wait: what moves is looked at no more than one look late."""
+        return _CALM_NAP_S if self._calm else _BUSY_NAP_S if self._scene.settled else 0.0
 
     def _announce(self, source: Source) -> None:
         self._outlet.say("opened", **asdict(source.facts))
@@ -127,16 +136,19 @@ class Watch:
             return
         picture = self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
         sampled = self._scene.look(
-            picture, moment, lambda newest: self._take_still(frame, moment.captured_at, newest=newest)
+            picture, moment, lambda begins: self._take_still(frame, moment.captured_at, begins=begins)
         )
         if sampled is not None:
             self._outlet.send(pack_frame(sampled))
 
-    def _take_still(self, frame: DecodedFrame, captured_at: datetime, *, newest: bool) -> Still | None:
-        if self._main is None or not self._main.flows:
+    def _take_still(self, frame: DecodedFrame, captured_at: datetime, *, begins: bool) -> Still | None:
+        """Of the main stream when it has one; at once, of the frame itself, when a motion begins."""
+        if self._main is None:
             return self._still(frame, captured_at)
-        picture = self._main.picture(newest=newest)
-        return self._still(picture.frame, picture.captured_at) if picture else None
+        self._main.want(anew=begins)
+        if picture := self._main.picture():
+            return self._still(picture.frame, picture.captured_at)
+        return None if self._main.is_awaited and not begins else self._still(frame, captured_at)
 
     def _still(self, frame: DecodedFrame, captured_at: datetime) -> Still:
         jpeg, width_px, height_px = self._scaler.jpeg(
