@@ -48,11 +48,11 @@ class Household:
         self._daemons: list[subprocess.Popen[bytes]] = []
 
     def configure(self, url: str, **more: Any) -> None:
-        """One camera at ``url`` that looks for a person and for a car."""
+        """One camera at ``url`` that looks for a cyclist and for a car."""
         settings = {
-            "cameras": {"yard": {"url": url, "triggers": ["person", "car"], "stall_limit_s": 5}},
+            "cameras": {"yard": {"url": url, "triggers": ["cyclist", "car"], "stall_limit_s": 5}},
             "triggers": {
-                "person": {"prompt": "a person", "contrast": ["an empty yard"], "cooldown_s": 1},
+                "cyclist": {"prompt": "a person riding a bicycle", "contrast": ["an empty yard"], "cooldown_s": 1},
                 "car": {"prompt": "a car", "contrast": ["an empty yard"], "cooldown_s": 1},
             },
             "encoder": {"backend": "builtin"},

@@ -36,14 +36,14 @@ def test_a_visit_is_seen_by_home_assistant_and_only_by_those_who_wish_to_know(
         )
 
         first = home.events()[0]["after"]
-        assert (first["camera"], first["trigger"], first["phase"]) == ("yard", "person", "opened")
+        assert (first["camera"], first["trigger"], first["phase"]) == ("yard", "cyclist", "opened")
         assert home.newest["vidsense/yard/snapshot"].startswith(b"\xff\xd8")
         assert home.newest["vidsense/yard/connected"] == b"ON"
-        assert _entities(home) >= {"yard_person_active", "yard_car_active", "yard_event", "yard_snapshot"}
-        assert ("vidsense/yard/trigger/person/active", b"ON") in home.heard
+        assert _entities(home) >= {"yard_cyclist_active", "yard_car_active", "yard_event", "yard_snapshot"}
+        assert ("vidsense/yard/trigger/cyclist/active", b"ON") in home.heard
 
         message = phone.received[0]
-        assert (message.json["trigger"], message.json["phase"]) == ("person", "opened")
+        assert (message.json["trigger"], message.json["phase"]) == ("cyclist", "opened")
         assert message.json["description"]["status"] == "done"
 
         assert household.stop(daemon) == 0
@@ -59,7 +59,7 @@ def test_a_trigger_that_is_switched_off_over_mqtt_makes_no_event(
     """The switch in Home Assistant reaches perception: the camera beside it goes on seeing the same visits."""
     with mosquitto(tmp_path) as broker:
         home = Listener(broker.port)
-        camera = {"url": street_camera.url("visit.mp4"), "triggers": ["person"], "stall_limit_s": 5}
+        camera = {"url": street_camera.url("visit.mp4"), "triggers": ["cyclist"], "stall_limit_s": 5}
         household.configure(
             camera["url"],
             cameras={"yard": camera, "lane": camera},
@@ -67,8 +67,10 @@ def test_a_trigger_that_is_switched_off_over_mqtt_makes_no_event(
         )
         household.start()
         wait_until(lambda: home.newest.get("vidsense/available") == b"online", what="the daemon at the broker")
-        home.say("vidsense/yard/trigger/person/set", "OFF")
-        wait_until(lambda: home.newest["vidsense/yard/trigger/person/enabled"] == b"OFF", what="the switch to be shown")
+        home.say("vidsense/yard/trigger/cyclist/set", "OFF")
+        wait_until(
+            lambda: home.newest["vidsense/yard/trigger/cyclist/enabled"] == b"OFF", what="the switch to be shown"
+        )
 
         begun = len(_begun(home, "lane"))
         wait_until(lambda: len(_begun(home, "lane")) >= begun + 2, limit_s=EVENT_LIMIT_S, what="two visits in the lane")

@@ -26,7 +26,7 @@ def test_a_stream_becomes_a_described_event_and_a_called_hook(household: Househo
         assert opened["id"] == described["id"]
         assert described["description"]["status"] == "done"
         event = next(event for event in household.events() if event["id"] == opened["id"])
-        assert (event["trigger"], event["source"]) == ("person", "live")
+        assert (event["trigger"], event["source"]) == ("cyclist", "live")
         assert all(Path(still).exists() for still in event["stills"])
 
         assert household.stop(daemon) == 0

@@ -74,7 +74,7 @@ def test_what_is_looked_for_changes_without_a_new_stream(
     household: Household, watching: subprocess.Popen[bytes]
 ) -> None:
     """A trigger with another name: the next event has it, on the stream that was never cut."""
-    triggers = {"visitor": {"prompt": "a person", "contrast": ["an empty yard"], "cooldown_s": 1}}
+    triggers = {"visitor": {"prompt": "a person riding a bicycle", "contrast": ["an empty yard"], "cooldown_s": 1}}
     camera = {**settings_of(household)["cameras"]["yard"], "triggers": ["visitor"]}
     change(household, triggers=triggers, cameras={"yard": camera})
     reload(household, watching)
@@ -129,7 +129,7 @@ def test_the_difference_can_be_seen_before_a_reload(
 ) -> None:
     """`vidsense config diff` compares the file with what the daemon has applied, and says what a reload would do."""
     del watching
-    camera = {"url": street_camera.url("empty.mp4"), "triggers": ["person"]}
+    camera = {"url": street_camera.url("empty.mp4"), "triggers": ["cyclist"]}
     change(household, cameras={"yard": camera}, encoder={"backend": "builtin", "threads": 1})
 
     answer = household.vidsense("config", "diff", "--config", str(household.config), "--json")

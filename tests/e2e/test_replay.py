@@ -20,7 +20,7 @@ def test_a_visit_is_one_event_with_its_times_its_stills_and_its_words(household:
 
     assert answer.returncode == 0, answer.stderr
     [event] = [json.loads(line) for line in answer.stdout.splitlines()]
-    assert (event["camera"], event["trigger"], event["severity"]) == ("yard", "person", "alert")
+    assert (event["camera"], event["trigger"], event["severity"]) == ("yard", "cyclist", "alert")
     assert event["started_pts_s"] == pytest.approx(5.0, abs=0.6)
     assert event["ended_pts_s"] == pytest.approx(9.0, abs=0.6)
     length_ms = event["ended_at_ms"] - event["started_at_ms"]
@@ -28,7 +28,7 @@ def test_a_visit_is_one_event_with_its_times_its_stills_and_its_words(household:
     assert event["stills"]
     assert all(Path(still).read_bytes().startswith(b"\xff\xd8") for still in event["stills"])
     assert (event["description"]["backend"], event["description"]["status"]) == ("builtin", "done")
-    assert "a person" in event["description"]["summary"]
+    assert "a person riding a bicycle" in event["description"]["summary"]
     assert "left to right" in event["description"]["summary"]
 
 
