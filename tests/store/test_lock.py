@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.errors import ConfigError, StoreError
 from vidsense_daemon.store.lock import StateLock
 
 HOLDER = """
@@ -23,6 +23,15 @@ sys.stdin.read()
 def test_a_second_daemon_on_the_same_folder_is_told_who_is_there(tmp_path: Path) -> None:
     with StateLock(tmp_path), pytest.raises(ConfigError, match=f"as process {os.getpid()}: stop it first"):
         StateLock(tmp_path)
+
+
+def test_a_state_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """A file in its place, a disk that was mounted read-only: the operator reads which folder, and where to move it."""
+    in_its_place = tmp_path / "state"
+    in_its_place.write_text("")
+
+    with pytest.raises(StoreError, match=r"state cannot be used: File exists; .* VIDSENSE_STATE_DIR"):
+        StateLock(in_its_place)
 
 
 def test_a_goodbye_is_remembered(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Self
 
-from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.errors import ConfigError, StoreError
 
 
 class StateLock:
@@ -19,12 +19,19 @@ class StateLock:
 
     Raises:
         ConfigError: another daemon runs on it.
+        StoreError: the folder can't be made, or not be written to.
     """
 
     def __init__(self, state_dir: Path) -> None:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # a child process must not inherit it: Python opens with O_CLOEXEC, and cameras' children are exec'ed
-        self._descriptor = os.open(state_dir / "vidsense.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # a child process must not inherit it: Python opens with O_CLOEXEC, and cameras' children are exec'ed
+            self._descriptor = os.open(state_dir / "vidsense.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise StoreError(
+                f"the state folder {state_dir} cannot be used: {error.strerror}; "
+                "make it writable for this user, or name another one in VIDSENSE_STATE_DIR"
+            ) from None
         holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip()
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
