@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vidsense_daemon.base import logs
-from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK
+from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, PermanentError
 from vidsense_daemon.base.redact import Redactor, url_credentials
 from vidsense_daemon.cli.context import Subparsers
 from vidsense_daemon.cli.events import words_of
@@ -48,7 +48,8 @@ def add(subparsers: Subparsers) -> None:
 
 def _demo(args: argparse.Namespace) -> int:
     folder = state_dir(os.environ) / "demo"
-    logs.configure(json=False, level="error", redactor=Redactor())
+    # a camera that does not answer is tried for ever: the warning says why
+    logs.configure(json=False, level="warning", redactor=Redactor())
     with _source(args.source) as url:
         note(f"watching {url_credentials(url)}" + ("" if args.source else ", real street footage, once around"))
         described = _watch(url, describer=args.describer, folder=folder)
@@ -70,8 +71,10 @@ def _source(given: str | None) -> Iterator[str]:
             yield url
     elif "://" in given or given.startswith("/dev/"):
         yield given
-    else:
+    elif Path(given).is_file():
         yield str(Path(given).absolute())
+    else:
+        raise PermanentError(f"{given} is not a file: nothing was watched")
 
 
 def _watch(url: str, *, describer: str, folder: Path) -> int:
