@@ -13,6 +13,7 @@ from rich.text import Text
 
 _PIPE_COLUMNS = 10_000  # no line of ours is longer
 
+
 def say(line: str = "") -> None:
     """One plain line on standard output."""
     sys.stdout.write(line + "\n")
