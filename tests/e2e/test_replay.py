@@ -33,12 +33,13 @@ def test_a_visit_is_one_event_with_its_times_its_stills_and_its_words(household:
 
 
 def test_an_empty_scene_makes_no_event(household: Household, street: Path) -> None:
-    """Noise is not news."""
+    """Noise is not news; silence could be a mistake as well, so the count is told beside the result."""
     household.configure("rtsp://127.0.0.1/unused")
 
     answer = household.vidsense("replay", str(street / "empty.mp4"), "--config", str(household.config))
 
     assert (answer.returncode, answer.stdout) == (0, "")
+    assert "0 events" in answer.stderr
 
 
 def test_a_replayed_event_is_listed_as_replayed_and_alerts_nobody(household: Household, street: Path) -> None:

@@ -18,7 +18,7 @@ from vidsense_daemon.base.errors import EXIT_OK, ConfigError, PermanentError
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli.context import Subparsers, add_config_option, load_settings, moment
 from vidsense_daemon.cli.event_json import event_json
-from vidsense_daemon.cli.output import say_json
+from vidsense_daemon.cli.output import note, say_json
 from vidsense_daemon.settings.paths import state_dir
 
 if TYPE_CHECKING:
@@ -60,10 +60,13 @@ def _replay(args: argparse.Namespace) -> int:
         storage = Storage(state_dir(os.environ))
         try:
             replay = Replay(settings, camera=camera, storage=storage, on_progress=_show_in(status))
+            count = 0
             for record in replay.events(args.files, started_at=started_at):
                 say_json(event_json(record))
+                count += 1
         finally:
             storage.close()
+    note(f"{count} events")
     return EXIT_OK
 
 
