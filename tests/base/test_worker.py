@@ -10,7 +10,7 @@ import structlog
 from fakes import SimulatedClock
 
 from vidsense_daemon.base.backoff import Backoff
-from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, StreamError
+from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, StoreError, StreamError
 from vidsense_daemon.base.worker import Worker
 
 _LIMIT_S = 10.0  # for a thread that should end by itself
@@ -117,6 +117,15 @@ def test_a_body_that_returns_has_ended_its_worker() -> None:
     trial.run()
 
     assert trial.runs == 1
+
+
+def test_a_lost_database_ends_the_daemon_with_its_reason() -> None:
+    """Nothing here can bring it back: the owner reads why, and the next start restores a backup."""
+    trial = Trial(fails_with(StoreError("the file was deleted while it was in use")))
+
+    trial.run()
+
+    assert trial.fatal == [(EXIT_FAILED, "the file was deleted while it was in use")]
 
 
 def test_waiting_is_not_being_stuck() -> None:

@@ -3,6 +3,7 @@
     starting → running → (an error: see below) → running … → stopped
     ConfigError     the daemon ends with status 78: trying again cannot help
     TransientError  logged once, the worker waits with backoff and jitter and runs again
+    StoreError      that is not transient: the database is gone or damaged; the daemon ends with status 1 and says so
     anything else   a defect: logged with its traceback, the worker runs again; three in ten minutes end the daemon
 
 `except Exception` stands here and nowhere else. The watchdog asks `beat_age_s` of every worker.
@@ -18,7 +19,7 @@ import structlog
 
 from vidsense_daemon.base.backoff import Backoff
 from vidsense_daemon.base.clock import Clock, SystemClock
-from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, TransientError
+from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, StoreError, TransientError
 
 _DEFECTS_ALLOWED = 3
 _DEFECTS_WITHIN_S = 600.0
@@ -93,6 +94,9 @@ class Worker:
                 wait_s = error.retry_after_s or self._backoff.next_s()
                 self._log.warning("worker_waiting", reason=str(error), wait_s=round(wait_s, 1))
                 self._rest(wait_s)
+            except StoreError as error:  # and not transient: a lost or damaged file
+                self._on_fatal(EXIT_FAILED, str(error))
+                return
             except Exception:  # noqa: BLE001 - the one catch-all of the house: a defect must not end a thread unseen
                 self._log.exception("worker_failed")
                 if self._too_many_defects():

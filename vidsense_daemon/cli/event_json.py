@@ -9,7 +9,7 @@ from vidsense_daemon.domain.events import Description, EventRecord
 
 
 def event_json(record: EventRecord) -> dict[str, Any]:
-    """One event for a program; the keys are documented in docs/events.md."""
+    """One event for a program; the keys are documented in docs/commands.md."""
     event = record.event
     return {
         "id": event.id,
