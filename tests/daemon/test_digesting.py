@@ -68,7 +68,7 @@ def test_a_digest_for_a_hook_that_does_not_exist_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="no hook has the name 'fone'") as refusal:
         parse(
             'cameras: {door: {url: /dev/video0}}\ndigest: {at: "7:30", hooks: [fone]}\n'
-            'hooks: [{kind: command, name: phone, argv: [/bin/true]}]\n',
+            "hooks: [{kind: command, name: phone, argv: [/bin/true]}]\n",
             source="test",
             environ={},
         )

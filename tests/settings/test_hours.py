@@ -77,9 +77,7 @@ def test_a_header_named_like_a_template_is_none(read: Read) -> None:
 
 def test_a_trigger_has_hours_of_its_own(read: Read) -> None:
     """One part of the week stands by itself, several in a list; the file shows them again as they were written."""
-    text = (
-        "triggers:\n  a: {prompt: a person, active: '22:00-06:00'}\n  b: {prompt: cars, active: [sat 08:00-12:00]}\n"
-    )
+    text = "triggers:\n  a: {prompt: a person, active: '22:00-06:00'}\n  b: {prompt: cars, active: [sat 08:00-12:00]}\n"
 
     triggers = read(ONE_CAMERA + text).triggers
 

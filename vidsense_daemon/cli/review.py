@@ -14,9 +14,7 @@ from vidsense_daemon.cli.output import note, say
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("review", help="the review pages: password")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    password = actions.add_parser(
-        "password", help="hash a password, asked for or read from a pipe"
-    )
+    password = actions.add_parser("password", help="hash a password, asked for or read from a pipe")
     password.set_defaults(run=_password)
 
 
