@@ -79,7 +79,10 @@ def main() -> int:
     pipe = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     outlet = PipeOutlet(pipe)
-    options = StreamOptions.from_json(sys.stdin.readline())
+    told = sys.stdin.readline()
+    if not told:
+        return 0  # the parent is gone already
+    options = StreamOptions.from_json(told)
     orders = Orders()
     threading.Thread(target=_listen, args=(orders,), name="orders", daemon=True).start()
     _limit_memory(options.memory_limit_mb)
@@ -122,11 +125,13 @@ def _listen(orders: Orders) -> None:
 
 
 def _die_with_parent() -> None:
-    """The kernel kills this process when the thread that started it ends; elsewhere the input's end must do."""
+    """The kernel kills this process when the thread that started it ends.
+
+    Elsewhere, and for a parent that ended before the kernel was told, the end of standard input does it. That the parent
+    is process 1 says nothing: in a container the daemon itself is.
+    """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:
-        os._exit(0)  # the parent ended before the kernel was told
 
 
 def _limit_memory(limit_mb: int) -> None:
