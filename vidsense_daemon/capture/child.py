@@ -127,7 +127,7 @@ def _listen(orders: Orders) -> None:
 def _die_with_parent() -> None:
     """The kernel kills this process when the thread that started it ends.
 
-    Elsewhere, and for a parent that ended before the kernel was told, the end of standard input does it. That the parent
+    Elsewhere, and for a parent that ended before the kernel was told, the end of standard input does it. A parent that
     is process 1 says nothing: in a container the daemon itself is.
     """
     with contextlib.suppress(OSError, AttributeError):
