@@ -48,8 +48,8 @@ def add(subparsers: Subparsers) -> None:
 
 def _demo(args: argparse.Namespace) -> int:
     folder = state_dir(os.environ) / "demo"
-    # a camera that does not answer is tried for ever: the warning says why
-    logs.configure(json=False, level="warning", redactor=Redactor())
+    # a camera of one's own that does not answer is tried for ever: the warning says why; the demo's own just ends
+    logs.configure(json=False, level="warning" if args.source else "error", redactor=Redactor())
     with _source(args.source) as url:
         note(f"watching {url_credentials(url)}" + ("" if args.source else ", real street footage, once around"))
         described = _watch(url, describer=args.describer, folder=folder)
@@ -87,6 +87,7 @@ def _watch(url: str, *, describer: str, folder: Path) -> int:
         "cameras": {_CAMERA: {"url": url.replace("{", "{{").replace("}", "}}"), "triggers": list(_TRIGGERS)}},
         "triggers": _TRIGGERS,
         "describer": {"backend": describer},
+        "review": {"enabled": False},  # a daemon that runs already has the port
     }
     # JSON is YAML: the demo goes through the same door as an operator's file
     daemon = Daemon(parse(json.dumps(configuration), source="the demo's settings"), state_dir=folder, one_pass=True)
