@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from vidsense_daemon.alerts.worker import AlertDelivery
-from vidsense_daemon.base.errors import DeliveryError, PermanentError, StoreError
+from vidsense_daemon.base.errors import DeliveryError, PermanentError
 from vidsense_daemon.domain.events import DeliveryPhase
+from vidsense_daemon.store.faults import Fault, fault_error
 
 from .fakes import STARTED_AT, MemoryOutbox, MovedClock, ScriptedHook, delivering, record, wait_until
 
@@ -148,7 +149,7 @@ def test_a_hook_whose_bug_stays_is_stopped_alone() -> None:
 def test_an_outbox_that_fails_for_a_moment_does_not_double_the_alert() -> None:
     """When the disk is full just after the hook took an alert, the alert is not sent again."""
     outbox, hook = MemoryOutbox(), ScriptedHook("phone")
-    outbox.errors_to_raise = [StoreError("database is full")]
+    outbox.errors_to_raise = [fault_error(Fault.FULL, "storing what was sent")]
     outbox.add(record(), "phone", OPENED)
 
     with delivering(delivery_of(outbox, hook)):
