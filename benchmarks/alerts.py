@@ -25,12 +25,13 @@ from pathlib import Path
 
 import numpy as np
 import structlog
+from _house import an_event
 
 from vidsense_daemon.alerts.hooks.webhook import Webhook
 from vidsense_daemon.alerts.worker import AlertDelivery
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon.storage import Storage
-from vidsense_daemon.domain.events import DeliveryPhase, Event, EventState, EventStill, Severity, Source
+from vidsense_daemon.domain.events import DeliveryPhase, Event, EventStill
 from vidsense_daemon.domain.frames import Still
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 
@@ -89,22 +90,7 @@ def delivering(storage: Storage, url: str) -> Iterator[AlertDelivery]:
 def open_event(storage: Storage, number: int) -> None:
     """Store one event with a still and a window, as perception does."""
     started_at = NOW + timedelta(seconds=number)
-    event = Event(
-        id=f"{1767225600000 + number * 1000}-abcdef",
-        camera="front_door",
-        trigger="person_at_door",
-        prompt="a person standing at the front door",
-        severity=Severity.ALERT,
-        source=Source.LIVE,
-        state=EventState.OPEN,
-        run_id="run",
-        encoder="builtin",
-        started_at=started_at,
-        ended_at=started_at,
-        started_pts_s=0.0,
-        ended_pts_s=0.0,
-        score=0.3,
-    )
+    event = an_event(number, started_at, score=0.3)
     storage.events.opened(
         event, EventStill(Still(JPEG, 1920, 1080, started_at, None), "first", 0.3), window(started_at)
     )

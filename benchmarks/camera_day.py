@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from _house import an_event
 from sqlalchemy import text
 
 from vidsense_daemon.daemon.storage import Storage
@@ -25,11 +26,8 @@ from vidsense_daemon.domain.events import (
     DeliveryPhase,
     Description,
     DescriptionStatus,
-    Event,
     EventState,
     EventStill,
-    Severity,
-    Source,
 )
 from vidsense_daemon.domain.frames import Still
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
@@ -103,23 +101,7 @@ def a_window(number: int, at: datetime) -> Window:
 
 def happen(storage: Storage, number: int, at: datetime) -> None:
     """One event from its opening to its words."""
-    event = Event(
-        id=f"{1767225600000 + number * 1000}-abcdef",
-        camera="front_door",
-        trigger="person_at_door",
-        prompt="a person standing at the front door",
-        severity=Severity.ALERT,
-        source=Source.LIVE,
-        state=EventState.OPEN,
-        run_id="run",
-        encoder="builtin",
-        started_at=at,
-        ended_at=at,
-        started_pts_s=0.0,
-        ended_pts_s=0.0,
-        score=2.3,
-        zones=("steps",),
-    )
+    event = an_event(number, at, score=2.3, zones=("steps",))
     stills = [EventStill(Still(b"\xff\xd8", 1920, 1080, at, None), role, 2.3) for role in ("middle", "peak", "last")]
     first = EventStill(Still(b"\xff\xd8", 1920, 1080, at, None), "first", 2.3)
     storage.events.opened(event, first, a_window(1_000_000 + 2 * number, at))

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from footage import Footage, cameras, footage_of, seconds
+from _footage import Footage, cameras, footage_of, seconds
 from numpy.typing import NDArray
 
 from vidsense_daemon.description.grounding import REFERENCES, SUPPORTED, support

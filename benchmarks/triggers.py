@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from footage import Footage, Interval, KeptEmbeddings, Pair, cameras, crops, footage_of, seconds
+from _footage import Footage, Interval, KeptEmbeddings, Pair, cameras, crops, footage_of, seconds
 from numpy.typing import NDArray
 
 from vidsense_daemon.capture.views import Scaler
