@@ -64,3 +64,4 @@ class Frame:
     scene_changed: bool  # IR switch, light, moved camera: not motion
     zones: tuple[str, ...]  # those in which something moves
     still: Still | None  # at most one a second while things move
+    block_change: float = 0.0  # grey levels: how much the most changed block differs from the sampled frame before

@@ -12,6 +12,9 @@ from vidsense_daemon.domain.frames import Box, Still
 
 Embedding = NDArray[np.float32]  # (D,) or (…, D), unit length
 
+TILE_ROWS, TILE_COLUMNS = 4, 6
+TILES = TILE_ROWS * TILE_COLUMNS  # row by row from the upper left corner
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedFrame:
@@ -32,6 +35,8 @@ class EmbeddedFrame:
     scene_changed: bool
     zones: tuple[str, ...]
     still: Still | None
+    tiles: Embedding | None = None  # (TILES, D): the encoder's patch features, pooled over a grid on the whole picture
+    block_change: float = 0.0  # grey levels; of the frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
