@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -44,6 +45,21 @@ def test_a_reader_that_was_away_misses_nothing(house: House, client: httpx.Clien
     id_ = house.happens()
 
     with client.stream("GET", "/api/events/stream", headers={"last-event-id": str(bookmark)}) as answer:
+        messages = blocks(answer.iter_lines())
+        next(messages)
+        first = next(messages)
+
+    assert (first["event"], json.loads(first["data"])["id"]) == ("opened", id_)
+
+
+def test_nothing_is_missed_between_a_page_and_its_stream(house: House, client: httpx.Client) -> None:
+    """An event that happens after the page was made, and before its script listens, is told all the same."""
+    page = client.get("/").text
+    since = re.search(r'data-since="(\d+)"', page)
+    assert since is not None
+    id_ = house.happens()
+
+    with client.stream("GET", f"/api/events/stream?since={since[1]}") as answer:
         messages = blocks(answer.iter_lines())
         next(messages)
         first = next(messages)

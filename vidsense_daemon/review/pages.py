@@ -93,9 +93,10 @@ class Pages:
         """Events as cards, the newest first; what was not looked at yet unless asked otherwise."""
         if choice.q:
             return self._found(request, choice)
+        since = self._ports.archive.newest_sequence()  # before the cards: what happens meanwhile comes live, not never
         page = self._page(choice, cursor=None, only="")
         day = self._day(choice)
-        values = {"page": page, "rows": self._rows(day, choice), "day": day, "choice": choice}
+        values = {"page": page, "rows": self._rows(day, choice), "day": day, "choice": choice, "since": since}
         return self._show(request, "review.html", now_ms=to_ms(self._clock.now()), found=None, **values)
 
     def cards(
@@ -165,7 +166,15 @@ class Pages:
         items = tuple(self._listing.of([one.record for one in found]))
         by = {one.record.event.id: one.by for one in found}
         return self._show(
-            request, "review.html", page=Page(items, None), choice=choice, found=by, rows=(), day=None, now_ms=0
+            request,
+            "review.html",
+            page=Page(items, None),
+            choice=choice,
+            found=by,
+            rows=(),
+            day=None,
+            since="",
+            now_ms=0,
         )
 
     def _page(self, choice: Choice, *, cursor: str | None, only: str) -> Page:

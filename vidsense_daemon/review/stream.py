@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -24,6 +25,7 @@ from vidsense_daemon.review.shapes import event_json
 _LOOK_EVERY_S = 1.0
 _SAY_SOMETHING_S = 15.0  # proxies end a connection that says nothing for long
 _MOST_READERS = 32
+_LARGEST_BOOKMARK = 10**17  # SQLite counts to 9·10¹⁸
 
 
 class EventStream:
@@ -46,13 +48,21 @@ class EventStream:
         )
         return router
 
-    async def stream(self, request: Request) -> StreamingResponse:
-        """opened, closed and described events as they come; `id` is the bookmark, `data` the event as JSON."""
+    async def stream(
+        self, request: Request, since: Annotated[int | None, Query(ge=0, le=_LARGEST_BOOKMARK)] = None
+    ) -> StreamingResponse:
+        """opened, closed and described events as they come; `id` is the bookmark, `data` the event as JSON.
+
+        ``since`` is the bookmark to begin at, for who has looked already; without one the stream begins now. What a
+        browser sends on its own when it comes back (`Last-Event-ID`) is newer and goes first.
+        """
         if self.readers >= _MOST_READERS:
             raise Problem(503, f"{_MOST_READERS} readers listen already: close a window")
         known = request.headers.get("last-event-id", "")
-        if known.isascii() and known.isdecimal() and len(known) < _LONGEST_BOOKMARK:
+        if known.isascii() and known.isdecimal() and len(known) < len(str(_LARGEST_BOOKMARK)):
             sequence = int(known)
+        elif since is not None:
+            sequence = since
         else:
             sequence = await run_in_threadpool(self._archive.newest_sequence)
         return StreamingResponse(self._lines(sequence), media_type="text/event-stream")
@@ -85,6 +95,3 @@ class EventStream:
         marks = self._listing.of([change.record])[0].marks
         data = json.dumps(event_json(change.record, marks).model_dump(mode="json"), separators=(",", ":"))
         return f"id: {change.sequence}\nevent: {change.kind}\ndata: {data}\n\n"
-
-
-_LONGEST_BOOKMARK = 18  # digits that SQLite's 64 bits hold

@@ -56,7 +56,7 @@ function watchMore() {
 // --- live
 
 function listen() {
-  const stream = new EventSource("/api/events/stream");
+  const stream = new EventSource(`/api/events/stream?since=${cards.dataset.since}`);
   for (const kind of ["opened", "closed", "described"]) {
     stream.addEventListener(kind, (message) => trying(() => refresh(JSON.parse(message.data).id)));
   }
@@ -160,4 +160,4 @@ document.querySelector("#filters").addEventListener("formdata", (event) => {
 });
 markDays();
 watchMore();
-if (cards.dataset.live) listen();
+if (cards.dataset.since) listen(); // not where a search was made
