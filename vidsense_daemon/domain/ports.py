@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.domain.events import Delivery, Description, Event, EventRecord, EventStill
 from vidsense_daemon.domain.frames import Picture
-from vidsense_daemon.domain.windows import Window
+from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 
 
 class Encoder(Protocol):
@@ -34,6 +34,13 @@ class Encoder(Protocol):
 
     def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         """(B, D), unit length, of B RGB pictures of (S, S, 3)."""
+
+    def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """What `embed_pictures` says of a camera's whole pictures, and (B, TILES, D), unit length, tile by tile.
+
+        One pass gives both. Pictures are squashed to a square, so a tile of the grid is nearly square in a 16:9 scene.
+        None when the model does not tell what it sees where.
+        """
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D), unit length; a prompt ensemble over the encoder's own templates."""
@@ -60,6 +67,13 @@ class EventSink(Protocol):
 
     def observed(self, window: Window, encoder: str) -> None:
         """Keep a window's embedding, event or not: search, novelty and back-tests read it."""
+
+
+class Recorder(Protocol):
+    """Keeps some of what the cameras see by day, for training by night."""
+
+    def record(self, frame: EmbeddedFrame) -> None:
+        """Consider a frame; never blocks. Called by the perception thread, each camera's frames in order."""
 
 
 class Describer(Protocol):

@@ -1,0 +1,33 @@
+"""Write a file so that a kill or a power cut leaves the old one or the new one, never half of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PART_SUFFIX = ".part"  # of what is still being written; whoever owns the folder may delete what a kill left
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path``, readable by its owner only; folders that are missing are made.
+
+    Raises:
+        OSError: it could not be written, for instance because the disk is full; what was there before stays.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = path.with_name(path.name + PART_SUFFIX)
+    try:
+        descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # the name, too
+    finally:
+        os.close(folder)
