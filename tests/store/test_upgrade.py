@@ -62,7 +62,7 @@ def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "vidsense.db").read_bytes() == before
 
 
-@pytest.mark.parametrize("statements", [3, 8, 13, 19, 24, 30, 38])
+@pytest.mark.parametrize("statements", [3, 8, 13, 19, 24, 31, 38, 44])
 def test_a_kill_in_the_middle_of_a_migration_applies_nothing_and_the_next_start_does_it(
     tmp_path: Path, statements: int
 ) -> None:
@@ -94,6 +94,10 @@ def test_a_database_of_every_earlier_version_is_brought_up_with_its_rows(tmp_pat
         assert len(found.fetchall()) == 1
         (started_at,) = connection.execute("SELECT started_at FROM v1_events").fetchone()
         assert started_at == "1970-01-01T00:00:00.001Z"
+        connection.execute(
+            "INSERT INTO feedback (event_id, verdict, given_at_ms, given_by) VALUES ('1-a', 'bad', 4, 'cli')"
+        )
+        assert connection.execute("SELECT verdict FROM v1_events").fetchall() == [("bad",)]
 
 
 def test_the_status_tells_revision_head_and_integrity(tmp_path: Path) -> None:

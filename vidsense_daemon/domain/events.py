@@ -14,6 +14,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.frames import Box, Still
 
@@ -47,6 +50,13 @@ class DescriptionStatus(StrEnum):
     SKIPPED = "skipped"
 
 
+class Verdict(StrEnum):
+    """What its owner thinks of an event."""
+
+    GOOD = "good"  # it was right to tell
+    BAD = "bad"  # it was not
+
+
 class DeliveryPhase(StrEnum):
     """Why a hook is called; all phases of an event carry the same event id."""
 
@@ -65,6 +75,19 @@ def new_event_id(started_at: datetime) -> str:
     """`<milliseconds>-<six random letters>`: sorts by time, is safe in a URL, a topic and a file name."""
     letters = "abcdefghjkmnpqrstuvwxyz23456789"
     return f"{to_ms(started_at)}-{''.join(secrets.choice(letters) for _ in range(6))}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClearestLook:
+    """What an event's clearest look saw: learning from feedback begins with it. T = frames, D = dimension."""
+
+    captured_at: datetime  # its newest frame
+    presence: float  # its score in spreads, before feedback counted
+    threshold: float  # what the score had to exceed at that moment
+    change: NDArray[np.float32]  # (D,): what was new before the camera, as the encoder alone has it
+    frames: NDArray[np.float32]  # (T, D): the window's embeddings before the temporal transformer, oldest first
+    seconds: tuple[float, ...]  # (T,): since the first of them
+    present: tuple[bool, ...]  # (T,): those that `change` is the mean of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +112,7 @@ class Event:
     last_box: Box | None = None
     zones: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()  # what it shows, in words of the vocabulary, clearest first
+    look: ClearestLook | None = field(default=None, compare=False, repr=False)  # only on its way to the store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,6 +160,16 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What its owner said of an event; the newest counts."""
+
+    verdict: Verdict
+    note: str  # their own words; may be empty
+    given_at: datetime
+    given_by: str  # cli | review
+
+
+@dataclass(frozen=True, slots=True)
 class EventRecord:
     """An event with all that is stored about it: what the CLI prints, hooks send and describers read."""
 
@@ -143,6 +177,7 @@ class EventRecord:
     stills: tuple[StoredStill, ...]
     description: Description | None
     acknowledged_at: datetime | None = None  # somebody has seen to it: people need not be told again
+    opinion: Opinion | None = None
 
 
 @dataclass(frozen=True, slots=True)

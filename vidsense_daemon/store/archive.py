@@ -16,6 +16,7 @@ from vidsense_daemon.domain.events import (
     EventState,
     Severity,
     Source,
+    Verdict,
 )
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.changes import Change
@@ -45,6 +46,7 @@ class EventArchive:
         severity: Severity | None = None,
         acknowledged: bool | None = None,
         pinned: bool | None = None,
+        verdict: Verdict | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 50,
@@ -66,6 +68,9 @@ class EventArchive:
             # few are: beginning with them and not with the events is 40 times faster in a large database
             kept = c.id.in_(select(tables.pins.c.event_id))
             wanted = wanted.where(kept if pinned else ~kept)
+        if verdict is not None:
+            judged = select(tables.feedback.c.event_id).where(tables.feedback.c.verdict == verdict.value)
+            wanted = wanted.where(c.id.in_(judged))
         if since is not None:
             wanted = wanted.where(c.started_at_ms >= to_ms(since))
         if until is not None:

@@ -34,6 +34,7 @@ from vidsense_daemon.store.complaints import Complaint
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.deliveries import HooksFor, nobody, owe
 from vidsense_daemon.store.faults import DatabaseFaultError
+from vidsense_daemon.store.looks import insert_look
 from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.records import box_to_list, event_to_row, progress_to_row
 from vidsense_daemon.store.windows import WindowStore, insert_windows, window_to_row
@@ -91,6 +92,7 @@ class EventStore:
             if self._insert(connection, event, told):
                 _insert_stills(connection, still_rows)
                 insert_windows(connection, [window_row])
+                insert_look(connection, event)
 
         self._database.write(store)
 
@@ -116,6 +118,7 @@ class EventStore:
             )
             _insert_stills(connection, still_rows)
             insert_windows(connection, [window_row])
+            insert_look(connection, event)
             owe(connection, event, DeliveryPhase.CLOSED, self._hooks_for, now_ms=self._now_ms())
             note_change(connection, event.id, "closed", now_ms=self._now_ms())
 

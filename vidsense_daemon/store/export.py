@@ -42,6 +42,8 @@ COLUMNS = (
     "description_backend",
     "description_model",
     "summary",
+    "verdict",
+    "verdict_note",
 )
 _INTEGERS = {"started_at_ms", "ended_at_ms", "stills"}
 _REALS = {"duration_s", "score"}

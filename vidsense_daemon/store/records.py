@@ -19,9 +19,11 @@ from vidsense_daemon.domain.events import (
     Event,
     EventRecord,
     EventState,
+    Opinion,
     Severity,
     Source,
     StoredStill,
+    Verdict,
 )
 from vidsense_daemon.domain.frames import Box
 from vidsense_daemon.store import tables
@@ -106,6 +108,10 @@ def description_from_row(row: Row[Any]) -> Description:
     )
 
 
+def opinion_from_row(row: Row[Any]) -> Opinion:
+    return Opinion(Verdict(row.verdict), row.note, from_ms(row.given_at_ms), row.given_by)
+
+
 def delivery_from_row(row: Row[Any]) -> Delivery:
     return Delivery(
         id=row.id,
@@ -137,11 +143,12 @@ def _load_few(connection: Connection, ids: Sequence[str], media: MediaFolder) ->
         row.event_id: from_ms(row.acknowledged_at_ms)
         for row in _rows_of(connection, tables.acknowledgements, "event_id", ids)
     }
+    opinions = {row.event_id: opinion_from_row(row) for row in _rows_of(connection, tables.feedback, "event_id", ids)}
     stills: defaultdict[str, list[StoredStill]] = defaultdict(list)
     for row in sorted(_rows_of(connection, tables.stills, "event_id", ids), key=lambda row: row.captured_at_ms):
         stills[row.event_id].append(_still_from_row(row, media))
     return [
-        EventRecord(events[id_], tuple(stills[id_]), descriptions.get(id_), acknowledged.get(id_))
+        EventRecord(events[id_], tuple(stills[id_]), descriptions.get(id_), acknowledged.get(id_), opinions.get(id_))
         for id_ in ids
         if id_ in events
     ]

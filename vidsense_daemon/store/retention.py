@@ -164,7 +164,8 @@ class Retention:
         self.empty_garbage()
         event_ids = [deletion.event_id for deletion in decided.events]
         for start in range(0, len(event_ids), _EVENTS_A_TRANSACTION):
-            delete_events(self._database, event_ids[start : start + _EVENTS_A_TRANSACTION], now)
+            some = event_ids[start : start + _EVENTS_A_TRANSACTION]
+            delete_events(self._database, some, now, keep_lessons=True)
             self.empty_garbage()
         windows = 0 if decided.windows_before is None else self._delete_windows(decided.windows_before)
         is_urgent = any(deletion.reason == "disk_full" for deletion in decided.events)
@@ -209,8 +210,11 @@ class Retention:
             self._log.error("disk_still_full", lacking_bytes=decided.lacking_bytes, min_free_bytes=self._min_free_bytes)
 
 
-def delete_events(database: Database, event_ids: Sequence[str], now: datetime) -> None:
-    """Delete events with all that belongs to them; their files are noted as garbage in the same transaction."""
+def delete_events(database: Database, event_ids: Sequence[str], now: datetime, *, keep_lessons: bool = False) -> None:
+    """Delete events with all that belongs to them; their files are noted as garbage in the same transaction.
+
+    ``keep_lessons`` leaves verdicts and the looks they are about, which learning goes on to need; no picture.
+    """
     s = tables.stills.c
 
     def remove(connection: Connection) -> None:
@@ -219,8 +223,17 @@ def delete_events(database: Database, event_ids: Sequence[str], now: datetime) -
             rows = [{"path": path, "deleted_at_ms": to_ms(now)} for path in paths]
             connection.execute(insert(tables.garbage).prefix_with("OR IGNORE"), rows)
         connection.execute(delete(tables.events).where(tables.events.c.id.in_(event_ids)))
+        _delete_lessons(connection, event_ids, keep=keep_lessons)
 
     database.write(remove)
+
+
+def _delete_lessons(connection: Connection, event_ids: Sequence[str], *, keep: bool) -> None:
+    """What is deleted of looks and verdicts; one without the other teaches nothing, so such are never kept."""
+    look, verdict = tables.looks.c.event_id, tables.feedback.c.event_id
+    for table, mine, other in ((tables.looks, look, verdict), (tables.feedback, verdict, look)):
+        gone = delete(table).where(mine.in_(event_ids))
+        connection.execute(gone.where(mine.not_in(select(other))) if keep else gone)
 
 
 def pin(database: Database, event_id: str, now: datetime) -> bool:

@@ -36,6 +36,7 @@ from vidsense_daemon.domain.events import (
     EventState,
     Severity,
     Source,
+    Verdict,
 )
 
 APPLICATION_ID = 0x5653_4E53  # "VSNS" in the file's header: `file` and the checks at start tell our database by it
@@ -247,6 +248,73 @@ pins = Table(
     metadata,
     _event_id("the event that retention never deletes", primary_key=True, nullable=False),
     _at_ms("pinned_at_ms", "when it was pinned, UTC"),
+    sqlite_strict=True,
+)
+
+# neither refers to `events`: a verdict and the look it is about outlive what retention deletes
+looks = Table(
+    "looks",
+    metadata,
+    Column(
+        "event_id",
+        Text,
+        primary_key=True,
+        nullable=False,
+        comment="the event it is of; with a verdict the row stays when retention deletes the event",
+    ),
+    Column("camera", Text, nullable=False, comment="the camera's name in the configuration"),
+    Column("trigger", Text, nullable=False, comment="the trigger's name in the configuration"),
+    Column("prompt", Text, nullable=False, comment="the trigger's sentence when the event opened"),
+    Column("encoder", Text, nullable=False, comment="whose space the embeddings are in"),
+    _at_ms("captured_at_ms", "when the look's newest frame was captured, UTC"),
+    Column("presence", REAL, nullable=False, comment="its score in spreads, before feedback counted"),
+    Column("threshold", REAL, nullable=False, comment="what the score had to exceed at that moment, in spreads"),
+    Column(
+        "change",
+        LargeBinary,
+        nullable=False,
+        comment="D float16: what was new, the crop minus the same crop of the background, mean of the present frames",
+    ),
+    Column(
+        "frames",
+        LargeBinary,
+        nullable=False,
+        comment="T·D float16: the window's embeddings before the temporal transformer, oldest first",
+    ),
+    Column("seconds", JsonText, nullable=False, comment="seconds since the window's first frame, a JSON list of T"),
+    Column(
+        "present", JsonText, nullable=False, comment="which frames `change` is the mean of, a JSON list of T booleans"
+    ),
+    sqlite_strict=True,
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="counts up; a changed verdict gets a new one"),
+    Column(
+        "event_id",
+        Text,
+        nullable=False,
+        unique=True,
+        comment="the event judged; stays when retention deletes the event",
+    ),
+    _one_of("verdict", Verdict, "good: it was right to tell; bad: it was not"),
+    Column("note", Text, nullable=False, server_default="", comment="the owner's own words; may be empty"),
+    _at_ms("given_at_ms", "when it was said, UTC"),
+    Column("given_by", Text, nullable=False, comment="by which way it came: cli or review"),
+    sqlite_autoincrement=True,
+    sqlite_strict=True,
+)
+
+feedback_off = Table(
+    "feedback_off",
+    metadata,
+    Column("camera", Text, primary_key=True, nullable=False, comment="the camera's name in the configuration"),
+    Column(
+        "trigger", Text, primary_key=True, nullable=False, comment="the trigger whose feedback shall not count there"
+    ),
+    _at_ms("switched_off_at_ms", "when its owner said so, UTC"),
     sqlite_strict=True,
 )
 
