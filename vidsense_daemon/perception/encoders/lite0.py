@@ -71,11 +71,14 @@ class Lite0(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pooled features (B, F) of pictures (B, 3, S, S) in (x - 127) / 128."""
+        return self.feature_map(x).mean((2, 3))  # (B, F)
+
+    def feature_map(self, x: Tensor) -> Tensor:
+        """Features where they are seen (B, F, S/32, S/32), of the same pictures."""
         x = functional.relu6(self._conv_stem(x), inplace=True)  # (B, 32, S/2, S/2)
         for block in self._blocks:
             x = block(x)
-        x = functional.relu6(self._conv_head(x), inplace=True)  # (B, F, S/32, S/32)
-        return x.mean((2, 3))  # (B, F)
+        return functional.relu6(self._conv_head(x), inplace=True)  # (B, F, S/32, S/32)
 
 
 class _Block(nn.Module):
