@@ -202,7 +202,7 @@ class Perceiver:
                     self._watch(step.camera).end_run()
         self._sink.settle()
 
-    def _contextualise(self, wanted: set[Frames]) -> dict[Frames, Window]:
+    def _contextualise(self, wanted: set[Frames], *, causal: bool = True) -> dict[Frames, Window]:
         """Windows of these frames; those of equal length pass the temporal transformer together."""
         by_length: dict[int, list[Frames]] = defaultdict(list)
         for frames in wanted:
@@ -212,10 +212,14 @@ class Perceiver:
             x = torch.from_numpy(np.stack([inputs_of(frames) for frames in same_length]))  # (B, T, D)
             seconds = torch.from_numpy(np.stack([seconds_of(frames) for frames in same_length]))  # (B, T)
             with torch.inference_mode():
-                made = self._temporal(x, seconds, causal=True)
+                made = self._temporal(x, seconds, causal=causal)
             each = zip(same_length, made.frames.numpy(), made.pooled.numpy(), strict=True)
             windows |= {frames: Window(frames, contextualised, pooled) for frames, contextualised, pooled in each}
         return windows
+
+    def _in_hindsight(self, window: Window) -> Window:
+        """The window of an event that is over: now its first frames are understood from its last ones, too."""
+        return self._contextualise({window.frames}, causal=False)[window.frames]
 
     def _watch(self, camera: str) -> CameraWatch:
         if camera not in self._watches:
@@ -229,6 +233,7 @@ class Perceiver:
                 time_zone=self._time_zone,
                 book=self._book,
                 labels=self._labels,
+                in_hindsight=self._in_hindsight,
             )
         return self._watches[camera]
 

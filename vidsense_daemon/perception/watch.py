@@ -77,11 +77,12 @@ class CameraWatch:
         labels: Labels | None = None,
         is_enabled: Callable[[str, str], bool] = always_enabled,
         time_zone: tzinfo | None = None,
+        in_hindsight: Callable[[Window], Window] | None = None,
     ) -> None:
         """``is_enabled`` is asked, by camera and trigger, for every window: a person may switch a trigger off.
 
         ``book`` keeps what is learned of the calm camera; ``time_zone`` is where the triggers' hours are meant, none
-        the machine's own.
+        the machine's own. ``in_hindsight`` makes of an event's last window what is stored with it, when it is over.
         """
         self._camera = camera
         self._time_zone = time_zone
@@ -90,6 +91,7 @@ class CameraWatch:
         self._sink = sink
         self._source = source
         self._encoder = encoder
+        self._in_hindsight = in_hindsight or (lambda window: window)
         self._moved_at: datetime | None = None
         self._window: Window | None = None
         book = book or CalmBook(encoder=encoder)
@@ -216,7 +218,9 @@ class CameraWatch:
         if (opened := watched.open) is None:
             return
         watched.open = None
-        self._sink.closed(replace(opened.event, state=EventState.CLOSED), opened.stills.rest(), window)
+        self._sink.closed(
+            replace(opened.event, state=EventState.CLOSED), opened.stills.rest(), self._in_hindsight(window)
+        )
 
     def _is_calm(self, frame: EmbeddedFrame) -> bool:
         """Whether the frame shows the box where something last moved, and nothing has moved there for a while."""
