@@ -81,6 +81,9 @@ class KeptEmbeddings:
                 self._kept[picture.tobytes()] = self._encoder.embed_pictures([picture])[0]
         return np.stack([self._kept[picture.tobytes()] for picture in pictures])
 
+    def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], None]:
+        return self.embed_pictures(pictures), None  # what is measured with it looks at no tiles
+
 
 def cameras(folder: Path) -> list[Camera]:
     """Those whose footage is there."""

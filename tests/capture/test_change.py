@@ -144,3 +144,39 @@ def test_the_switch_to_infrared_and_back_is_noticed() -> None:
         *(True, False),
         True,
     ]
+
+
+def test_the_most_changed_block_is_measured_between_the_frames_that_are_sent() -> None:
+    """A frame that was only looked at is no point of comparison: the time between two sent frames is what counts."""
+    measured = gate()
+    measured.block_change(measured.compare(scene()))
+    measured.compare(with_person(scene(), 100))
+    change = measured.compare(with_person(scene(), 96, y=96, wide=16, tall=12))
+    levels = measured.block_change(change)
+
+    covered_block = scene()[96:108, 96:112].astype(int)
+    assert levels == pytest.approx(np.abs(250 - covered_block).mean(), abs=0.1)
+    assert measured.block_change(measured.compare(with_person(scene(), 96, y=96, wide=16, tall=12))) == 0
+
+
+def test_light_noise_and_another_scene_change_no_block_much() -> None:
+    """What is no motion must not look like a large one."""
+    measured = gate()
+    lit = np.clip(scene() * 1.3 + 10, 0, 255).astype(np.uint8)
+    measured.block_change(measured.compare(noisy(scene(), 1)))
+    noise = measured.block_change(measured.compare(noisy(scene(), 2)))
+    light = measured.block_change(measured.compare(lit))
+    other = measured.block_change(measured.compare(scene(seed=8)))
+
+    assert 0 < noise < 4
+    assert light < 4
+    assert other == 0
+
+
+def test_under_a_mask_no_block_changes() -> None:
+    """The tree that is left out of motion is left out here as well."""
+    mask = covered([((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))], GATE_WIDTH_PX, GATE_HEIGHT_PX)
+    masked = gate(ignored=mask)
+    masked.block_change(masked.compare(scene()))
+
+    assert masked.block_change(masked.compare(with_person(scene(), 60))) == 0

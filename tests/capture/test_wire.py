@@ -38,6 +38,7 @@ def frame(*, full: bool) -> Frame:
         scene_changed=False,
         zones=("drive", "Tür") if full else (),
         still=Still(b"\xff\xd8jpeg", 1920, 1080, AT, box) if full else None,
+        block_change=12.5,
     )
 
 
@@ -51,6 +52,7 @@ def test_a_frame_comes_out_as_it_went_in(full: bool) -> None:
     assert (got.whole.picture == sent.whole.picture).all()
     assert (got.crop is None) == (sent.crop is None)
     assert (got.captured_at, got.box, got.zones, got.run_id) == (AT, sent.box, sent.zones, "abc")
+    assert got.block_change == 12.5
     assert (got.still and got.still.jpeg) == (sent.still and sent.still.jpeg)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.domain.events import Event, EventStill
 from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
-from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.domain.windows import TILE_COLUMNS, TILE_ROWS, EmbeddedFrame, Window
 
 STARTED_AT = datetime(2030, 1, 1, 12, tzinfo=UTC)
 SIDE_PX = 16
@@ -52,6 +52,14 @@ class ColourEncoder:
     def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         self.batches.append(len(pictures))
         return np.stack([self._embed(picture) for picture in pictures])
+
+    def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Each tile shows what its part of the picture does."""
+        rows = [np.array_split(picture, TILE_ROWS) for picture in pictures]
+        tiles = [
+            [self._embed(part) for row in of_one for part in np.array_split(row, TILE_COLUMNS, 1)] for of_one in rows
+        ]
+        return self.embed_pictures(pictures), np.asarray(tiles, np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.stack([self._embed_text(text) for text in texts])

@@ -12,12 +12,23 @@ from .fakes import Camera, ColourEncoder, broken, painted
 
 
 def test_all_cameras_share_one_batch() -> None:
-    """Two cameras cost one call of the encoder."""
+    """Two cameras cost one call for the whole pictures and one for what was cut out of them."""
     encoder = ColourEncoder()
     embedded = FrameEmbedder(encoder).embed([Camera(name="door").frame("person"), Camera(name="garden").frame("dog")])
 
     assert [frame.camera for frame in embedded] == ["door", "garden"]
-    assert len(encoder.batches) == 1
+    assert len(encoder.batches) == 2
+
+
+def test_a_frame_keeps_what_its_whole_picture_shows_where() -> None:
+    """Tiles come row by row from the upper left; the frame's most changed block is handed on."""
+    whole = View(painted("car", share=0.5), painted())
+    (embedded,) = FrameEmbedder(ColourEncoder()).embed([Camera().frame(whole=whole, block_change=7.5)])
+
+    assert embedded.tiles is not None
+    shown = ["car" if tile.argmax() == 1 else "empty" for tile in embedded.tiles]
+    assert shown == ["car"] * 12 + ["empty"] * 12
+    assert embedded.block_change == 7.5
 
 
 def test_a_batch_is_never_larger_than_its_limit() -> None:

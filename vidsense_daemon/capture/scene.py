@@ -5,7 +5,7 @@ Pictures and moments go in, `Frame`s come out; the child owns the stream, the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from vidsense_daemon.capture.background import Background
@@ -67,14 +67,19 @@ class Scene:
         """Whether it knows what calm looks like."""
         return self._background.picture is not None
 
+    def begin_with(self, pictures: Sequence[WorkingPicture]) -> None:
+        """Know the background of a recording before it is watched; blackens the pictures where they are private."""
+        for picture in pictures:
+            self._hide_private(picture)
+        self._background.begin_with(pictures)
+
     def scene_changed(self) -> None:
         """Somebody who sees more of the picture than the gate does says that the scene is another one."""
         self._background.start_anew()
 
     def look(self, picture: WorkingPicture, moment: Moment, take_still: TakeStill) -> Frame | None:
         """The frame to send, when this one is worth it. ``picture`` is blackened in place where it is private."""
-        if self._privacy:
-            blacken(picture.planes, self._privacy(picture.width_px, picture.height_px))
+        self._hide_private(picture)
         change = self._gate.compare(self._scaler.small_luma(picture, GATE_WIDTH_PX, GATE_HEIGHT_PX))
         if self._grey_switch.switched(picture.chroma):
             change = replace(change, moving=False, box=None, scene_changed=True, zones=(), relit=None)
@@ -85,6 +90,10 @@ class Scene:
         frame = self._frame(picture, change, moment, take_still)
         self._index += 1
         return frame
+
+    def _hide_private(self, picture: WorkingPicture) -> None:
+        if self._privacy:
+            blacken(picture.planes, self._privacy(picture.width_px, picture.height_px))
 
     def _follow(self, picture: WorkingPicture, change: Change, at_s: float) -> None:
         if change.scene_changed:
@@ -112,6 +121,7 @@ class Scene:
             scene_changed=change.scene_changed,
             zones=change.zones,
             still=self._still(change, moment, take_still),
+            block_change=self._gate.block_change(change),
         )
 
     def _view(self, picture: WorkingPicture, square: Square) -> View:

@@ -115,6 +115,7 @@ def pack_frame(frame: Frame) -> list[bytes | memoryview]:
         "scene_changed": frame.scene_changed,
         "zones": list(frame.zones),
         "still": _still_out(frame.still),
+        "block_change": frame.block_change,
     }
     blobs: list[bytes | memoryview] = [p.tobytes() for p in pictures if p is not None]
     if frame.still:
@@ -150,6 +151,7 @@ def unpack_frame(message: Message, *, camera: str, picture_px: int) -> Frame:
             scene_changed=bool(head["scene_changed"]),
             zones=tuple(str(zone) for zone in head["zones"]),
             still=still,
+            block_change=float(head["block_change"]),
         )
     except (KeyError, ValueError, TypeError, IndexError, OverflowError):
         raise _garbled("a frame that does not hold together") from None

@@ -1,7 +1,8 @@
-"""Turn sampled frames into embedded frames: one encoder call for all cameras' waiting pictures.
+"""Turn sampled frames into embedded frames: all cameras' waiting pictures pass the encoder together.
 
 A frame costs up to four pictures: whole, crop, and both cut from the camera's background. Backgrounds hardly change, so
-their embeddings are kept and used again while the picture still looks the same. A picture that the encoder can't take,
+their embeddings are kept and used again while the picture still looks the same. The whole picture's tiles fall out of
+the same pass. A picture that the encoder can't take,
 or answers with values that are no numbers, costs its own frame only. Called by the perception thread.
 
 B = pictures, S = picture side in px, D = dimension of the embedding space.
@@ -10,7 +11,7 @@ B = pictures, S = picture side in px, D = dimension of the embedding space.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,9 @@ class _Wanted:
     """A picture on its way through the encoder."""
 
     picture: Picture  # (S, S, 3)
+    is_scene: bool = False  # a frame's whole picture: its tiles are wanted, too
     vector: Embedding | None = None  # (D,); none when the encoder gave no numbers
+    tiles: Embedding | None = None  # (TILES, D)
 
 
 @dataclass(slots=True, eq=False)
@@ -89,14 +92,14 @@ class FrameEmbedder:
         self.unusable_frames[frame.camera] += 1
 
     def _plan(self, frame: Frame, batch: list[_Wanted], new: list[_Background]) -> _Plan:
-        def want(view: View) -> tuple[_Wanted, _Wanted | None]:
-            batch.append(wanted := _Wanted(view.picture))
+        def want(view: View, *, is_scene: bool = False) -> tuple[_Wanted, _Wanted | None]:
+            batch.append(wanted := _Wanted(view.picture, is_scene))
             return wanted, None if view.background is None else self._background(
                 frame.camera, view.background, batch, new
             )
 
         crop, crop_background = want(frame.crop) if frame.crop is not None else (None, None)
-        return _Plan(frame, *want(frame.whole), crop=crop, crop_background=crop_background)
+        return _Plan(frame, *want(frame.whole, is_scene=True), crop=crop, crop_background=crop_background)
 
     def _background(self, camera: str, picture: Picture, batch: list[_Wanted], new: list[_Background]) -> _Wanted:
         """The background picture's embedding: a kept one of the same look, or a new place in the batch."""
@@ -114,13 +117,19 @@ class FrameEmbedder:
         return wanted
 
     def _run(self, batch: list[_Wanted]) -> None:
-        for start in range(0, len(batch), self._max_batch_pictures):
-            part = batch[start : start + self._max_batch_pictures]
-            vectors = self._encoder.embed_pictures([wanted.picture for wanted in part])  # (B, D)
-            for wanted, vector in zip(part, vectors, strict=True):
-                wanted.vector = vector if np.isfinite(vector).all() else None
-                wanted.picture = _NO_PICTURE  # kept backgrounds shall not hold their pixels
+        for part in self._parts([wanted for wanted in batch if wanted.is_scene]):
+            vectors, tiles = self._encoder.embed_scenes([wanted.picture for wanted in part])  # (B, D), (B, TILES, D)
+            _fill(part, vectors)
+            if tiles is not None:
+                for wanted, of_picture in zip(part, tiles, strict=True):
+                    wanted.tiles = of_picture if np.isfinite(of_picture).all() else None
+        for part in self._parts([wanted for wanted in batch if not wanted.is_scene]):
+            _fill(part, self._encoder.embed_pictures([wanted.picture for wanted in part]))  # (B, D)
         self.embedded_pictures += len(batch)
+
+    def _parts(self, batch: list[_Wanted]) -> Iterator[list[_Wanted]]:
+        for start in range(0, len(batch), self._max_batch_pictures):
+            yield batch[start : start + self._max_batch_pictures]
 
     def _fits(self, frame: Frame) -> bool:
         shape = (self._encoder.picture_px, self._encoder.picture_px, 3)
@@ -133,6 +142,12 @@ class FrameEmbedder:
 
 
 _NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
+
+
+def _fill(part: Sequence[_Wanted], vectors: NDArray[np.float32]) -> None:
+    for wanted, vector in zip(part, vectors, strict=True):
+        wanted.vector = vector if np.isfinite(vector).all() else None
+        wanted.picture = _NO_PICTURE  # kept backgrounds shall not hold their pixels
 
 
 def _embedded(plan: _Plan) -> EmbeddedFrame | None:
@@ -155,6 +170,8 @@ def _embedded(plan: _Plan) -> EmbeddedFrame | None:
         scene_changed=frame.scene_changed,
         zones=frame.zones,
         still=frame.still,
+        tiles=plan.whole.tiles,
+        block_change=frame.block_change,
     )
 
 

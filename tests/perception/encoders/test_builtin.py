@@ -11,6 +11,7 @@ import torch
 from tests.perception.encoders.pictures import pattern, plain
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.ports import Encoder
+from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.encoders.bridge import load_bridge
 from vidsense_daemon.perception.encoders.builtin import SHIPPED_BRIDGE, BuiltinEncoder
 
@@ -31,6 +32,17 @@ def test_a_picture_means_the_same_alone_and_in_a_batch(builtin_encoder: BuiltinE
     alone = builtin_encoder.embed_pictures([pattern(phase=99)])
 
     assert together[2] == pytest.approx(alone[0], abs=1e-4)
+
+
+def test_a_scene_is_embedded_as_any_picture_and_tile_by_tile_beside(builtin_encoder: BuiltinEncoder) -> None:
+    """One pass gives both, and what is new in a corner shows in that corner's tile most."""
+    before, after = plain(120), plain(120)
+    after[:50, :35] = pattern()[:50, :35]
+    whole, tiles = builtin_encoder.embed_scenes([before, after])
+
+    assert whole == pytest.approx(builtin_encoder.embed_pictures([before, after]), abs=1e-5)
+    assert np.linalg.norm(tiles, axis=-1) == pytest.approx(np.ones((2, TILES)), abs=1e-4)
+    assert int(np.linalg.norm(tiles[1] - tiles[0], axis=-1).argmax()) == 0
 
 
 def test_nothing_in_nothing_out(builtin_encoder: BuiltinEncoder) -> None:

@@ -18,6 +18,7 @@ from tests.perception.encoders.pictures import pattern, plain
 from tests.perception.encoders.tiny_models import PICTURE_PX, save_bert, save_clip, save_siglip
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.ports import Encoder
+from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.encoders.clip import ClipEncoder, available
 
 PICTURES = [pattern(px=PICTURE_PX), plain(30, px=PICTURE_PX), pattern(px=PICTURE_PX, phase=90)]
@@ -72,6 +73,19 @@ def test_a_picture_means_the_same_alone_and_in_a_batch(tmp_path: Path, save: Sav
     many = encoder.embed_pictures(PICTURES * 4)
 
     assert many[11] == pytest.approx(encoder.embed_pictures(PICTURES[2:])[0], abs=1e-5)
+
+
+def test_a_scene_is_embedded_as_any_picture_and_tile_by_tile_beside(tmp_path: Path, save: Save) -> None:
+    """One pass gives both, alone and in batches."""
+    encoder = load(save(tmp_path))
+    whole, tiles = encoder.embed_scenes(PICTURES * 3)
+
+    assert whole == pytest.approx(encoder.embed_pictures(PICTURES * 3), abs=1e-5)
+    assert tiles is not None
+    assert tiles.shape == (9, TILES, encoder.dimension)
+    assert np.linalg.norm(tiles, axis=-1) == pytest.approx(np.ones((9, TILES)), abs=1e-4)
+    assert tiles[7] == pytest.approx(tiles[1], abs=1e-5)
+    assert np.abs(tiles[0] - tiles[1]).max() > 1e-3
 
 
 def test_a_text_means_the_same_alone_and_beside_a_long_one(tmp_path: Path, save: Save) -> None:

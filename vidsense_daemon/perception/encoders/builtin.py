@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.domain.windows import TILE_COLUMNS, TILE_ROWS, TILES
 from vidsense_daemon.perception.encoders.bridge import DIMENSION, load_bridge
 from vidsense_daemon.perception.encoders.limits import unsupported_prompt
 from vidsense_daemon.perception.encoders.lite0 import PICTURE_PX, load_lite0, to_input
@@ -64,6 +66,18 @@ class BuiltinEncoder:
             batch = pictures[start : start + _PICTURES_AT_ONCE]
             embeddings[start : start + len(batch)] = self._bridge.pictures(self._network(to_input(batch))).numpy()
         return embeddings
+
+    @torch.inference_mode()
+    def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(B, D) and (B, TILES, D), unit length: the features that are pooled for the whole, pooled for each tile."""
+        embeddings = np.empty((len(pictures), DIMENSION), np.float32)
+        tiles = np.empty((len(pictures), TILES, DIMENSION), np.float32)
+        for index, picture in enumerate(pictures):
+            features = self._network.feature_map(to_input([picture]))  # (1, F, 7, 7)
+            pooled = functional.adaptive_avg_pool2d(features, (TILE_ROWS, TILE_COLUMNS))  # (1, F, 4, 6)
+            embeddings[index] = self._bridge.pictures(features.mean((2, 3)))[0].numpy()
+            tiles[index] = self._bridge.pictures(pooled[0].flatten(1).T).numpy()  # (24, D)
+        return embeddings, tiles
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ from capture at the model's own size already. `B` pictures, `S` = picture side i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.domain.windows import TILE_COLUMNS, TILE_ROWS, TILES
 from vidsense_daemon.perception.encoders.hub_files import PixelScale, model_folder, read_pixel_scale, weights_digest
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
 
@@ -55,6 +57,7 @@ class ClipEncoder:
         self._network, self._tokenizer = _load(model, folder)
         self._picture_px, self._longest_tokens = _sizes(model, self._network.config)
         self._dimension = self._probe()
+        self._has_tiles = self._probe_tiles()
         self._name = f"clip-{Path(model).name}-{weights_digest(folder)}"
 
     @property
@@ -79,6 +82,20 @@ class ClipEncoder:
         return embeddings
 
     @torch.inference_mode()
+    def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """(B, D) and (B, TILES, D), unit length; none for a model whose patches can't be brought into its space."""
+        if not self._has_tiles:
+            return self.embed_pictures(pictures), None
+        embeddings = np.empty((len(pictures), self._dimension), np.float32)
+        tiles = np.empty((len(pictures), TILES, self._dimension), np.float32)
+        for start in range(0, len(pictures), _PICTURES_AT_ONCE):
+            part = slice(start, start + _PICTURES_AT_ONCE)
+            features = self._network.get_image_features(pixel_values=self._pixels.apply(pictures[part]))
+            embeddings[part] = _unit(_pooled(features)).numpy()
+            tiles[part] = self._tiles(features).numpy()
+        return embeddings, tiles
+
+    @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D), unit length: the normalised mean over the templates."""
         if not texts:
@@ -101,7 +118,23 @@ class ClipEncoder:
     def _see(self, pictures: Sequence[Picture]) -> Tensor:
         """Unit embeddings (B, D)."""
         features = self._network.get_image_features(pixel_values=self._pixels.apply(pictures))
-        return functional.normalize(_pooled(features).float(), dim=-1)
+        return _unit(_pooled(features))
+
+    def _tiles(self, features: Any) -> Tensor:
+        """Unit embeddings (B, TILES, D) of the patches' states, pooled over the grid.
+
+        They take the way into the common space that the whole picture's state takes: CLIP's last norm and projection.
+        SigLIP's states have passed that norm, and its space is that of the states. So a tile's direction is close to
+        what the model would say of the tile alone (Zhou et al. 2022, MaskCLIP, of CLIP).
+        """
+        states = features.last_hidden_state  # (B, P or P + 1, H): CLIP has one for the whole before its patches'
+        side = math.isqrt(states.shape[1])
+        patches = states[:, -side * side :].transpose(1, 2).unflatten(2, (side, side))  # (B, H, √P, √P)
+        pooled = functional.adaptive_avg_pool2d(patches, (TILE_ROWS, TILE_COLUMNS)).flatten(2).transpose(1, 2)
+        projection = getattr(self._network, "visual_projection", None)
+        if projection is not None:
+            pooled = projection(self._network.vision_model.post_layernorm(pooled))  # (B, TILES, D)
+        return _unit(pooled)
 
     def _read(self, sentences: Sequence[str]) -> Tensor:
         """Unit embeddings (N, D); what is longer than the model reads is cut off."""
@@ -116,8 +149,7 @@ class ClipEncoder:
         inputs = {"input_ids": encoded["input_ids"]}
         if "siglip" not in self._network.config.model_type:  # SigLIP was trained to look at the padding too
             inputs["attention_mask"] = encoded["attention_mask"]
-        features = self._network.get_text_features(**inputs)
-        return functional.normalize(_pooled(features).float(), dim=-1)
+        return _unit(_pooled(self._network.get_text_features(**inputs)))
 
     @torch.inference_mode()
     def _probe(self) -> int:
@@ -134,6 +166,16 @@ class ClipEncoder:
         if torch.equal(texts[0], texts[1]):  # transformers makes an empty tokenizer where the files are lost
             raise _unusable(self._model, "its tokenizer cannot tell a person from an empty room")
         return picture.shape[-1]
+
+    @torch.inference_mode()
+    def _probe_tiles(self) -> bool:
+        """Whether the patches' states lead into the space of the embeddings, found by trying."""
+        black = np.zeros((self._picture_px, self._picture_px, 3), np.uint8)
+        try:
+            tiles = self._tiles(self._network.get_image_features(pixel_values=self._pixels.apply([black])))
+        except (AttributeError, RuntimeError):
+            return False
+        return tiles.shape == (1, TILES, self._dimension)
 
 
 def available(model: str, *, models_dir: Path | None = None) -> bool:
@@ -180,6 +222,10 @@ def _pooled(features: Any) -> Tensor:
     """The embedding: transformers 5 wraps it, 4 returned it bare."""
     pooled: Tensor = getattr(features, "pooler_output", features)
     return pooled
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return functional.normalize(vectors.float(), dim=-1)
 
 
 def _unusable(model: str, why: str) -> ConfigError:

@@ -39,6 +39,10 @@ class LockedEncoder:
         with self._lock:
             return self._encoder.embed_pictures(pictures)
 
+    def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        with self._lock:
+            return self._encoder.embed_scenes(pictures)
+
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         with self._lock:
             return self._encoder.embed_texts(texts)
