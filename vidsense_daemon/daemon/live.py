@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -22,11 +22,10 @@ from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.base.errors import EXIT_OK, ConfigError
 from vidsense_daemon.base.notify import ServiceNotifier
 from vidsense_daemon.base.worker import Worker
-from vidsense_daemon.capture.budget import FrameBudget
-from vidsense_daemon.capture.state import CameraPhase, CameraState
-from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, WakingSink
+from vidsense_daemon.daemon.cameras import WatchedCameras
+from vidsense_daemon.daemon.crew import Crew
 from vidsense_daemon.daemon.digesting import DailyDigest
 from vidsense_daemon.daemon.hooks import build_announcers
 from vidsense_daemon.daemon.perceiving import LivePerception
@@ -37,16 +36,14 @@ from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.server import ModelServer
 from vidsense_daemon.description.worker import DescriptionWork
-from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.server import ReviewServer
-from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.store.lock import StateLock
 
 _LOOK_EVERY_S = 1.0
+_STAGES = ("http", "capture-", "perception", "description", "delivery", "db-writer")  # as they stop
 _STOP_WITHIN_S = 8.0  # systemd and people expect ten; the rest is for closing files
-_CAMERA_STOPS_WITHIN_S = 5.0  # its process is killed; the thread looks twice a second
 _DEGRADED = "the database takes nothing, events are kept in memory"
 _ENCODER_LIMIT_S = 300.0  # weights on a slow disk; only then is a silent perception thread stuck
 
@@ -73,7 +70,6 @@ class Daemon:
         self._reread = reread
         self._on_applied = on_applied
         self._reload_wanted = threading.Event()
-        self._one_pass = one_pass
         self._state_dir = state_dir
         self._clock = clock or SystemClock()
         self._cameras = backends.resolved_cameras(settings)
@@ -82,10 +78,16 @@ class Daemon:
         self._alerting = Alerting(settings.hooks, cameras=self._cameras, clock=self._clock)
         self._ending = threading.Event()
         self._fatal: tuple[int, str] | None = None
-        self._budget = FrameBudget(max_frames_per_s=settings.max_frames_per_s)
-        self._states: dict[str, CameraState] = {}
+        self._crew = Crew(on_fatal=self._end_with, clock=self._clock)
         self._board = CameraBoard([camera.name for camera in self._cameras])
-        self._workers: list[Worker] = []
+        self._watched = WatchedCameras(
+            self._crew,
+            self._board,
+            max_frames_per_s=settings.max_frames_per_s,
+            one_pass=one_pass,
+            on_connected=lambda camera, connected: self._alerting.camera_connected(camera, connected=connected),
+            clock=self._clock,
+        )
         self._model_server: ModelServer | None = None  # one for all who ask it: it holds one request at a time
 
     def ask_to_stop(self) -> None:
@@ -140,15 +142,15 @@ class Daemon:
         self._alerting.deliver_from(storage.outbox)
 
         if self._settings.review.enabled:
-            self._start(self._worker("http", self._review(self._settings, storage, perception).run))
-        writer = self._worker("db-writer", storage.spool.write_behind)
-        perceiving = self._worker("perception", perception.run, beat_limit_s=_ENCODER_LIMIT_S)
-        self._start(writer, perceiving)
+            self._crew.add("http", self._review(self._settings, storage, perception).run).start()
+        self._crew.add("db-writer", storage.spool.write_behind).start()
+        perceiving = self._crew.add("perception", perception.run, beat_limit_s=_ENCODER_LIMIT_S)
+        perceiving.start()
         if self._await_encoder(perception):
-            captures = [self._capture(camera, perception) for camera in self._cameras]
-            describer = self._worker("description", description.run, beat_limit_s=self._description_limit_s())
-            delivering = self._worker("delivery", self._alerting.run)
-            self._start(*captures, describer, delivering)
+            for camera in self._cameras:
+                self._watched.add(camera, perception).start()
+            self._crew.add("description", description.run, beat_limit_s=self._description_limit_s()).start()
+            self._crew.add("delivery", self._alerting.run).start()
             while not self._ending.is_set():
                 with self._schedule(storage):
                     self._watch_over(storage, perceiving)
@@ -164,7 +166,7 @@ class Daemon:
             perception=perception,
             board=self._board,
             server=lambda: self._model_server,
-            workers=lambda: tuple(self._workers),
+            workers=self._crew.members,
             zone=describing.local_zone(),
             clock=self._clock,
         )
@@ -214,57 +216,26 @@ class Daemon:
         shows = "review" in change.stages and settings.review.enabled
         review = self._review(settings, storage, perception) if shows else None
         self._settings, self._cameras = settings, list(cameras.values())
-        self._stop_cameras((*change.stopped, *change.restarted), perception)
+        self._watched.leave((*change.stopped, *change.restarted), perception)
         for name in (*change.started, *change.restarted, *change.retriggered):
             perception.change_triggers(cameras[name])
         if "hooks" in change.stages:
             self._alerting = alerting
             alerting.deliver_from(storage.outbox)
-            for state in tuple(self._states.values()):
-                alerting.camera_connected(state.camera, connected=state.phase is CameraPhase.STREAMING)
-            self._replace("delivery", alerting.run)
+            for name, connected in self._watched.connected().items():
+                alerting.camera_connected(name, connected=connected)
+            self._crew.replace("delivery", alerting.run)
         if "describer" in change.stages:
             description.close()
             description = self._description(storage, perception)
-            self._replace("description", description.run, beat_limit_s=self._description_limit_s())
-        self._start(*(self._capture(cameras[name], perception) for name in (*change.started, *change.restarted)))
+            self._crew.replace("description", description.run, beat_limit_s=self._description_limit_s())
+        for name in (*change.started, *change.restarted):
+            self._watched.add(cameras[name], perception).start()
         if "review" in change.stages:
-            self._replace("http", review.run if review else None)
+            self._crew.replace("http", review.run if review else None)
         self._on_applied(settings)
         self._log.info("configuration_applied", changes=list(change.lines()))
         return description
-
-    def _stop_cameras(self, names: Sequence[str], perception: LivePerception) -> None:
-        workers = {worker.name.removeprefix("capture-"): worker for worker in self._workers}
-        leaving = {name: workers[name] for name in names if name in workers}
-        for worker in leaving.values():
-            worker.ask_to_stop()
-        for name, worker in leaving.items():
-            if not worker.join(_CAMERA_STOPS_WITHIN_S):
-                self._log.warning("worker_left_behind", worker=worker.name)
-            self._workers.remove(worker)
-            self._states.pop(name, None)
-            self._board.forget(name)
-            self._budget.leave(name)
-            perception.stream_ended(name)
-
-    def _replace(self, name: str, body: Callable[[Worker], None] | None, *, beat_limit_s: float = 60.0) -> None:
-        """Let a worker finish what it is at, and another one, if any, go on from there: never two at once."""
-        leaving = [worker for worker in self._workers if worker.name == name]
-        for old in leaving:
-            old.ask_to_stop()
-            self._workers.remove(old)
-        if body is None:
-            return
-
-        def follow(worker: Worker) -> None:
-            while not all(old.join(_LOOK_EVERY_S) for old in leaving):
-                worker.beat()
-                if worker.stopping.is_set():
-                    return
-            body(worker)
-
-        self._start(self._worker(name, follow, beat_limit_s=beat_limit_s))
 
     def _schedule(self, storage: Storage) -> Schedule:
         return Schedule(
@@ -282,35 +253,6 @@ class Daemon:
             clock=self._clock,
         )
 
-    def _capture(self, camera: ResolvedCamera, perception: LivePerception) -> Worker:
-        def note_state(state: CameraState) -> None:
-            before = self._states.get(camera.name)
-            self._states[camera.name] = state
-            self._board.heard(state)
-            streams = state.phase is CameraPhase.STREAMING
-            if before is None or streams is not (before.phase is CameraPhase.STREAMING):
-                self._alerting.camera_connected(camera.name, connected=streams)
-            lost = state.phase in (CameraPhase.WAITING, CameraPhase.ENDED)
-            if lost and (before is None or before.phase is not state.phase):
-                perception.stream_ended(camera.name)
-                if self._one_pass and state.sessions:
-                    worker.ask_to_stop()
-
-        def note_frame(frame: Frame) -> None:
-            self._board.saw(frame)
-            perception.put(frame)
-
-        supervisor = CameraSupervisor(
-            camera.name,
-            backends.stream_options(camera, picture_px=perception.encoder.picture_px),
-            on_frame=note_frame,
-            on_state=note_state,
-            budget=self._budget,
-            clock=self._clock,
-        )
-        worker = self._worker(f"capture-{camera.name}", supervisor.run, beat_limit_s=camera.stall_limit_s * 4)
-        return worker
-
     def _await_encoder(self, perception: LivePerception) -> bool:
         """Whether perception is ready; false when the daemon ends before it is."""
         while not perception.ready.wait(0.2):
@@ -326,52 +268,30 @@ class Daemon:
         """Until the end or a reload: feed the watchdog while everybody is alive, name those who are not."""
         stuck: set[str] = set()
         while not self._ending.wait(_LOOK_EVERY_S) and not self._reload_wanted.is_set():
-            silent = {worker.name for worker in self._workers if not (worker.is_live() or worker.stopping.is_set())}
+            silent = self._crew.silent()
             for name in sorted(silent - stuck):
                 self._log.error("worker_stuck", worker=name)
             stuck = silent
             if not stuck:
                 self._notifier.alive()
-            streaming = sum(state.phase is CameraPhase.STREAMING for state in tuple(self._states.values()))
+            streaming = sum(self._watched.connected().values())
             self._alerting.refresh()
             degraded = f", degraded: {_DEGRADED}" if storage.spool.degraded_since else ""
             self._notifier.status(f"{streaming} of {len(self._cameras)} cameras streaming{degraded}")
-            if self._has_seen_all():
+            if self._watched.over() == len(self._cameras):  # recordings end; when all have, nothing is left to watch
                 perceiving.ask_to_stop()  # what waits is perceived, what is open is closed: then its words are owed
                 if perceiving.join(0) and not _owes(storage):
                     self._log.info("recordings_ended")
                     self._ending.set()
 
-    def _has_seen_all(self) -> bool:
-        """Cameras that are files come to an end; when all have, there is nothing left to watch."""
-        over = (CameraPhase.ENDED, CameraPhase.STOPPED)
-        states = tuple(self._states.values())
-        return len(states) == len(self._cameras) and all(state.phase in over for state in states)
-
     def _stop(self, description: DescriptionWork) -> None:
         """Each stage in the order of the stream, so that what is under way still arrives; what hangs is left behind."""
         deadline_mono_s = time.monotonic() + _STOP_WITHIN_S
-        stages = ("http", "capture-", "perception", "description", "delivery", "db-writer")
-        for stage in stages:
+        for stage in _STAGES:
             if stage == "description":
                 description.close()
-            members = [worker for worker in self._workers if worker.name.startswith(stage)]
-            for worker in members:
-                worker.ask_to_stop()
-            for worker in members:
-                if not worker.join(max(0.1, deadline_mono_s - time.monotonic())):
-                    self._log.warning("worker_left_behind", worker=worker.name)
+            self._crew.stop(stage, deadline_mono_s=deadline_mono_s)
         self._log.info("daemon_stopped")
-
-    def _worker(self, name: str, body: Callable[[Worker], None], *, beat_limit_s: float = 60.0) -> Worker:
-        worker = Worker(name, body, on_fatal=self._end_with, beat_limit_s=beat_limit_s, clock=self._clock)
-        self._workers.append(worker)
-        return worker
-
-    @staticmethod
-    def _start(*workers: Worker) -> None:
-        for worker in workers:
-            worker.start()
 
     def _end_with(self, status: int, reason: str) -> None:
         self._fatal = self._fatal or (status, reason)
