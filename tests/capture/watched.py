@@ -10,7 +10,7 @@ from cameras import WAIT_LIMIT_S, wait_until
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.faults import Fault
 from vidsense_daemon.capture.options import StreamOptions
-from vidsense_daemon.capture.state import CameraPhase, CameraState
+from vidsense_daemon.capture.state import CameraPhase, CameraState, CutClip
 from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.domain.frames import Frame
 
@@ -22,7 +22,10 @@ class Watched:
         self.frames: list[Frame] = []
         self.states: list[CameraState] = []
         self.fatal: list[tuple[int, str]] = []
-        self.supervisor = CameraSupervisor("yard", options, on_frame=self.frames.append, on_state=self.states.append)
+        self.clips: list[CutClip] = []
+        self.supervisor = CameraSupervisor(
+            "yard", options, on_frame=self.frames.append, on_state=self.states.append, on_clip=self.clips.append
+        )
         self.worker = Worker(
             "capture-yard", self.supervisor.run, on_fatal=lambda status, reason: self.fatal.append((status, reason))
         )

@@ -22,6 +22,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from vidsense_daemon.base.backoff import Backoff
+from vidsense_daemon.capture.clips import Clips
 from vidsense_daemon.capture.faults import CameraError
 from vidsense_daemon.capture.source import DecodedFrame, PacketDecoder, Source
 
@@ -48,10 +49,15 @@ class MainStream:
         *,
         on_fault: Callable[[CameraError], None],
         linger_s: float = _LINGER_S,
+        clips: Clips | None = None,
     ) -> None:
-        """It opens at once, in its own thread; ``linger_s``: how long it stays open after it was last wanted."""
+        """It opens at once, in its own thread; ``linger_s``: how long it stays open after it was last wanted.
+
+        With ``clips``, which are cut from its packets, it is always wanted.
+        """
         self._open_source = open_source
         self._on_fault = on_fault
+        self._clips = clips
         self._linger_s = linger_s
         self._lock = threading.Lock()
         self._keyframe: Packet[VideoStream] | None = None
@@ -114,17 +120,21 @@ class MainStream:
         try:
             self._decoder = source.another_decoder
             for packet in source.packets(nap_s=lambda: _NAP_S):
+                if self._clips is not None:
+                    self._clips.saw(packet, datetime.now(UTC))
                 if packet.is_keyframe and packet.size:
                     self._take(packet)
                     backoff.reset()
                 if self._stopping or self._unwanted:
                     return
         finally:
+            if self._clips is not None:
+                self._clips.stream_ended()  # before the stream is closed: their files refer to it
             source.close()
 
     @property
     def _unwanted(self) -> bool:
-        return time.monotonic() - self._wanted_mono_s > self._linger_s
+        return self._clips is None and time.monotonic() - self._wanted_mono_s > self._linger_s
 
     def _take(self, packet: Packet[VideoStream]) -> None:
         with self._lock:

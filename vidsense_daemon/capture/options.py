@@ -41,6 +41,11 @@ class StreamOptions:
     motion_masks: Sequence[Polygon] = ()  # where motion does not count
     zones: Mapping[str, Polygon] = field(default_factory=dict)
     privacy_masks: Sequence[Polygon] = ()  # blackened before anything else sees the picture
+    clips: bool = False  # keep the newest packets, for clips that are ordered later; never with privacy masks
+    clip_before_s: float = 5.0
+    clip_after_s: float = 5.0
+    clip_max_s: float = 120.0
+    clips_of_main: bool = False  # of a camera with a substream: its main stream is then always open
     stall_limit_s: float = 15.0
     hwaccel: str = "none"
     tls_ca_file: str | None = None
@@ -59,6 +64,8 @@ class StreamOptions:
         for key in ("picture_px", "calm_fps", "busy_fps", "max_frames_per_s", "stall_limit_s", "max_pixels"):
             if getattr(self, key) <= 0:
                 raise ConfigError(f"{key} must be above 0, not {getattr(self, key)}")
+        if self.clips and self.privacy_masks:
+            raise ConfigError("clips show what privacy_masks hide, since packets are copied as they are: choose one")
 
     def to_json(self) -> str:
         """The options as the child reads them; holds the password."""

@@ -21,6 +21,15 @@ class CameraPhase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CutClip:
+    """A clip that is complete: `<event id>-<started_at in ms>.mp4`, in the folder that was named with the order."""
+
+    event_id: str
+    started_at: datetime
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class CameraState:
     """One camera, as of ``since``."""
 

@@ -13,14 +13,17 @@ sees packets, so a child that hangs says nothing. One log line a change of state
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from vidsense_daemon.base.backoff import Backoff
-from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.base.clock import Clock, SystemClock, from_ms, to_ms
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.budget import FrameBudget
 from vidsense_daemon.capture.faults import NEXT_STEP, CameraError, Fault
@@ -28,7 +31,7 @@ from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.process import CaptureProcess
 from vidsense_daemon.capture.reachability import Knocker
 from vidsense_daemon.capture.scenechange import SceneWatch
-from vidsense_daemon.capture.state import CameraPhase, CameraState
+from vidsense_daemon.capture.state import CameraPhase, CameraState, CutClip
 from vidsense_daemon.capture.wire import Message, unpack_frame
 from vidsense_daemon.domain.frames import Frame
 
@@ -47,6 +50,7 @@ class CameraSupervisor:
         *,
         on_frame: Callable[[Frame], None],
         on_state: Callable[[CameraState], None],
+        on_clip: Callable[[CutClip], None] = lambda _clip: None,
         budget: FrameBudget | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -55,6 +59,8 @@ class CameraSupervisor:
         self._options = options
         self._on_frame = on_frame
         self._on_state = on_state
+        self._on_clip = on_clip
+        self._orders: deque[tuple[str, dict[str, Any]]] = deque()  # from other threads, for the child
         self._clock = clock or SystemClock()
         self._backoff = Backoff(first_s=_FIRST_WAIT_S, cap_s=_LONGEST_WAIT_S)
         self._state = CameraState(camera, CameraPhase.OPENING, self._clock.now())
@@ -63,12 +69,22 @@ class CameraSupervisor:
         self._scenes = SceneWatch()
         self._main_fault: Fault | None = None
         self._hardware_refused = ""
+        self._refused_codec = ""
         self._log = structlog.get_logger().bind(camera=camera)
 
     @property
     def state(self) -> CameraState:
         """The newest state; may be read from any thread."""
         return self._state
+
+    def begin_clip(self, event_id: str, folder: Path, started_at: datetime) -> None:
+        """Have a clip cut into ``folder``, from any thread; nothing comes of it while the stream is not there."""
+        values = {"event_id": event_id, "folder": str(folder), "started_at_ms": to_ms(started_at)}
+        self._orders.append(("clip_begin", values))
+
+    def end_clip(self, event_id: str, ended_at: datetime) -> None:
+        """Its event is over, from any thread; `on_clip` is told when the clip is complete."""
+        self._orders.append(("clip_end", {"event_id": event_id, "ended_at_ms": to_ms(ended_at)}))
 
     def run(self, worker: Worker) -> None:
         """Watch until ``worker`` is asked to stop, or a recording is read to its end: then it stops the worker."""
@@ -92,10 +108,14 @@ class CameraSupervisor:
         """
         self._change(phase=CameraPhase.OPENING)
         self._share_fps = None
+        self._orders.clear()  # what they asked for went with the stream before
         with CaptureProcess(self._options) as child:
             heard_mono_s = self._clock.mono_s()
             while not worker.stopping.is_set():
                 worker.beat()
+                while self._orders:
+                    name, values = self._orders.popleft()
+                    child.order(name, **values)
                 for message in child.read(_POLL_S):
                     heard_mono_s = self._clock.mono_s()
                     if message.kind == "ended":
@@ -114,6 +134,10 @@ class CameraSupervisor:
             self._describe(message.header)
         elif message.kind == "progress":
             self._count(message.header)
+        elif message.kind == "clip":
+            self._on_clip(_clip_of(message))
+        elif message.kind == "clips_refused":
+            self._clips_refused(str(message.header.get("codec")))
         elif message.kind == "main_fault":
             self._main_lost(_error_of(message))
         elif message.kind == "fault":
@@ -168,6 +192,11 @@ class CameraSupervisor:
             self._main_fault = error.fault
             self._log.warning("main_stream_lost", fault=error.fault.value, reason=f"{error}; {NEXT_STEP[error.fault]}")
 
+    def _clips_refused(self, codec: str) -> None:
+        if codec != self._refused_codec:
+            self._refused_codec = codec
+            self._log.warning("clips_impossible", codec=codec, reason=f"no browser plays {codec}; set H.264 or H.265")
+
     def _silence(self) -> CameraError:
         limit_s = self._options.stall_limit_s
         if self._state.phase is CameraPhase.OPENING:
@@ -213,6 +242,14 @@ class CameraSupervisor:
     def _change(self, **changes: Any) -> None:
         self._state = replace(self._state, **changes)
         self._on_state(self._state)
+
+
+def _clip_of(message: Message) -> CutClip:
+    try:
+        started_at = from_ms(int(message.header["started_at_ms"]))
+        return CutClip(str(message.header["event_id"]), started_at, int(message.header["duration_ms"]) / 1000)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise CameraError(Fault.CRASHED, "the capture process told of a clip that is none") from None
 
 
 def _error_of(message: Message) -> CameraError:

@@ -7,6 +7,7 @@ open ──► opened ──► packet ► decode ► place in time ► look ►
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -14,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from vidsense_daemon.base.clock import from_ms
+from vidsense_daemon.base.clock import from_ms, to_ms
+from vidsense_daemon.capture.clips import Clips
 from vidsense_daemon.capture.decoding import Decoding
 from vidsense_daemon.capture.faults import CameraError, Fault
 from vidsense_daemon.capture.hardware import SOFTWARE, Decoder, choose
@@ -22,6 +24,7 @@ from vidsense_daemon.capture.mainstream import MainStream
 from vidsense_daemon.capture.masks import PrivacyMask
 from vidsense_daemon.capture.measuring import measure
 from vidsense_daemon.capture.options import StreamOptions
+from vidsense_daemon.capture.overview import overview
 from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.scene import Scene
 from vidsense_daemon.capture.source import DecodedFrame, Source
@@ -59,9 +62,11 @@ class Watch:
         mono_s: Callable[[], float],
         sleep: Callable[[float], None],
         main: MainStream | None = None,
+        clips: Clips | None = None,
     ) -> None:
         self._options = options
         self._main = main
+        self._clips = clips
         self._outlet = outlet
         self._now, self._mono_s, self._sleep = now, mono_s, sleep
         self._scaler = Scaler(picture_px=options.picture_px)
@@ -77,6 +82,16 @@ class Watch:
         self._whole_at_s = 0.0  # and of the newest one without damage
         self._seen_mono_s = mono_s()
 
+    def look_ahead(self, source: Source) -> None:
+        """Learn the background from all of a recording, before it is watched."""
+        with contextlib.suppress(CameraError):  # what is wrong with it is said when it is watched
+            self._scene.begin_with(
+                [
+                    self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
+                    for frame in overview(source)
+                ]
+            )
+
     def run(self, source: Source, take_orders: Orders) -> None:
         """Watch until the stream ends."""
         self._announce(source)
@@ -87,6 +102,8 @@ class Watch:
         for packet in source.packets(nap_s=self._nap_s):
             for order in take_orders():
                 self._obey(order)
+            if self._clips is not None and not self._options.clips_of_main:
+                self._clips.saw(packet, self._now())
             for frame in decoding.frames(packet, calm=self._calm, at_mono_s=self._mono_s()):
                 self._see(frame)
             self._report(source, decoding)
@@ -161,6 +178,10 @@ class Watch:
             self._scene.scene_changed()
         elif order.get("order") == "budget":
             self._sampler.set_budget(float(order["max_frames_per_s"]))
+        elif self._clips is not None and order.get("order") == "clip_begin":
+            self._clips.begin(order["event_id"], Path(order["folder"]), from_ms(order["started_at_ms"]))
+        elif self._clips is not None and order.get("order") == "clip_end":
+            self._clips.end(order["event_id"], from_ms(order["ended_at_ms"]), self._now())
 
     def _report(self, source: Source, decoding: Decoding) -> None:
         """Said from the loop that sees packets, never by a timer: no progress means that nothing goes on."""
@@ -193,20 +214,43 @@ def watch(
     Raises:
         CameraError: it cannot be opened, or broke.
     """
+    clips = _clips(options, outlet) if options.clips else None
     main = None
     if options.substream_url is not None:
         main = MainStream(
             lambda: _open(options, options.url, SOFTWARE),  # hardware costs more than a still a second
             on_fault=lambda error: outlet.say("main_fault", fault=error.fault.value, message=str(error)),
+            clips=clips if options.clips_of_main else None,
         )
     source = _open(options, options.substream_url or options.url, choose(options.hwaccel))
     try:
-        Watch(options, outlet, now=now, mono_s=mono_s, sleep=sleep, main=main).run(source, take_orders)
+        watching = Watch(options, outlet, now=now, mono_s=mono_s, sleep=sleep, main=main, clips=clips)
+        if options.is_file and options.pace == "asap":
+            with contextlib.closing(_open(options, options.url, SOFTWARE)) as ahead:
+                watching.look_ahead(ahead)
+        watching.run(source, take_orders)
     finally:
+        if clips is not None:
+            clips.stream_ended()  # before the stream is closed: their files refer to it
         source.close()
         if main is not None:
             main.close()
     outlet.say("ended")
+
+
+def _clips(options: StreamOptions, outlet: Outlet) -> Clips:
+    return Clips(
+        before_s=options.clip_before_s,
+        after_s=options.clip_after_s,
+        max_s=options.clip_max_s,
+        on_done=lambda clip: outlet.say(
+            "clip",
+            event_id=clip.event_id,
+            started_at_ms=to_ms(clip.started_at),
+            duration_ms=round(clip.duration_s * 1000),
+        ),
+        on_refused=lambda codec: outlet.say("clips_refused", codec=codec),
+    )
 
 
 def measured(options: StreamOptions, *, mono_s: Callable[[], float]) -> dict[str, Any]:
