@@ -21,6 +21,14 @@ def test_a_trigger_without_a_triggers_block_says_where_to_describe_it(report: Re
     assert "describe it there first" in report(camera_with(triggers="[person]"))
 
 
+def test_a_trigger_that_is_listed_twice_is_a_mistake(report: Report) -> None:
+    """Copied once too often: it would be watched once, and the second line would mean nothing."""
+    said = report(camera_with(triggers="[person, person]") + "triggers:\n  person: {prompt: a person}\n")
+
+    assert "cameras.porch.triggers[1]" in said
+    assert "'person' is listed twice" in said
+
+
 def test_a_zone_that_no_camera_has_is_a_mistake(report: Report) -> None:
     """A trigger that waits for motion in such a zone could never fire, and nobody would know."""
     text = camera_with(triggers="[person]", zones='{steps: {coordinates: "0,0,1,0,1,1"}}')

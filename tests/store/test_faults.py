@@ -147,6 +147,14 @@ def test_a_database_must_be_a_file() -> None:
         open_database("sqlite:///:memory:")
 
 
+def test_a_folder_in_the_databases_place_is_called_a_folder(tmp_path: Path) -> None:
+    """A container that mounts a volume which is not there makes a folder: nothing is wrong with the disk."""
+    (tmp_path / "vidsense.db").mkdir()
+
+    with pytest.raises(ConfigError, match=r"vidsense\.db is a folder, and the database must be a file: move"):
+        open_database(database_url(tmp_path))
+
+
 def test_a_reserve_is_real_space_and_is_given_up_once(tmp_path: Path) -> None:
     reserve = SpaceReserve(tmp_path / "reserve", size_bytes=1024 * 1024)
     assert reserve.ensure()

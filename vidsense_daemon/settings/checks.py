@@ -27,12 +27,15 @@ def cross_check(marked: MarkedValues) -> Iterator[Mistake]:
 
 
 def _trigger_names(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistake]:
-    """A camera lists a trigger that nobody has described."""
+    """A camera lists a trigger that nobody has described, or one twice."""
     known = [str(name) for name in _block(values.get("triggers"))]
     for camera, block in _block(values.get("cameras")).items():
-        for index, trigger in enumerate(_texts(_block(block).get("triggers"))):
-            if trigger not in known:
-                path = ("cameras", camera, "triggers", index)
+        listed = _texts(_block(block).get("triggers"))
+        for index, trigger in enumerate(listed):
+            path: KeyPath = ("cameras", camera, "triggers", index)
+            if trigger in listed[:index]:
+                yield Mistake(marked.place_of(path), path, f"'{trigger}' is listed twice", "each trigger once")
+            elif trigger not in known:
                 problem = f"no trigger '{trigger}' is described under 'triggers:'"
                 allowed = in_words(known) if known else "describe it there first"
                 yield Mistake(marked.place_of(path), path, problem, allowed, nearest(trigger, known))

@@ -34,12 +34,18 @@ def database_path(url: str) -> Path:
     """The file behind ``url``.
 
     Raises:
-        ConfigError: it is not an SQLite file.
+        ConfigError: it is not an SQLite file, or a folder stands in its place.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
         raise ConfigError("the database must be an SQLite file: sqlite:////absolute/path/vidsense.db")
-    return Path(parsed.database)
+    path = Path(parsed.database)
+    if path.is_dir():  # SQLite only says that it can't open it
+        raise ConfigError(
+            f"{path} is a folder, and the database must be a file: move the folder away, "
+            "or name another state folder in VIDSENSE_STATE_DIR"
+        )
+    return path
 
 
 def make_engine(url: str, *, foreign_keys: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:

@@ -1,0 +1,46 @@
+"""`vidsense run`, before the daemon is there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cameras import wait_until
+
+_SIGTERM_BIT = 1 << (signal.SIGTERM - 1)
+
+
+def handles_sigterm(pid: int) -> bool:
+    """Whether the process has taken SIGTERM into its own hands, as the kernel says."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught, 16) & _SIGTERM_BIT)
+
+
+@pytest.mark.timeout(60)
+def test_a_daemon_that_is_stopped_while_it_starts_ends_quietly(tmp_path: Path) -> None:
+    """`systemctl stop` right after `start`: importing PyTorch takes seconds, and stopping then is no failure."""
+    config, state = tmp_path / "vidsense.yaml", tmp_path / "state"
+    config.write_text(
+        "cameras: {yard: {url: rtsp://127.0.0.1:9/, triggers: [person]}}\ntriggers: {person: {prompt: a person}}\n"
+    )
+        "cameras: {yard: {url: rtsp://127.0.0.1:9/, triggers: [person]}}\ntriggers: {person: {prompt: a person}}\n"
+    )
+    daemon = subprocess.Popen(
+        [sys.executable, "-m", "vidsense_daemon", "run", "--config", str(config)],
+        env={**os.environ, "VIDSENSE_STATE_DIR": str(state)},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        wait_until(lambda: handles_sigterm(daemon.pid), limit_s=30, what="the command to begin")
+        daemon.send_signal(signal.SIGTERM)
+        _, said = daemon.communicate(timeout=20)
+    finally:
+        daemon.kill()
+
+    assert (daemon.returncode, said) == (0, b"")
+    assert not state.exists()
