@@ -28,8 +28,6 @@ def test_a_daemon_that_is_stopped_while_it_starts_ends_quietly(tmp_path: Path) -
     config.write_text(
         "cameras: {yard: {url: rtsp://127.0.0.1:9/, triggers: [person]}}\ntriggers: {person: {prompt: a person}}\n"
     )
-        "cameras: {yard: {url: rtsp://127.0.0.1:9/, triggers: [person]}}\ntriggers: {person: {prompt: a person}}\n"
-    )
     daemon = subprocess.Popen(
         [sys.executable, "-m", "vidsense_daemon", "run", "--config", str(config)],
         env={**os.environ, "VIDSENSE_STATE_DIR": str(state)},
