@@ -28,6 +28,7 @@ from vidsense_daemon.review.ports import Measurements, Ports, TriggerInfo
 from vidsense_daemon.review.server import ReviewServer
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.desk import EventDesk
+from vidsense_daemon.store.feedback import FeedbackStore
 from vidsense_daemon.store.records import event_to_row
 
 TOKEN = "a-token-that-nobody-can-guess"
@@ -41,25 +42,6 @@ def picture(text: str, *, width_px: int = 640, height_px: int = 360) -> bytes:
     cv2.rectangle(image, (width_px // 10, height_px // 5), (width_px * 3 // 10, height_px * 2 // 5), (90, 160, 220), -1)
     cv2.putText(image, text, (20, height_px - 30), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (255, 255, 255), 2)
     return cv2.imencode(".jpg", image)[1].tobytes()
-
-
-@dataclass(frozen=True)
-class Opinion:
-    verdict: str
-    note: str
-
-
-class Opinions:
-    """The owner's feedback."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Opinion] = {}
-
-    def given(self, event_ids: Sequence[str]) -> Mapping[str, Opinion]:
-        return {id_: self.kept[id_] for id_ in event_ids if id_ in self.kept}
-
-    def give(self, event_id: str, *, verdict: str, note: str, now: datetime) -> None:
-        self.kept[event_id] = Opinion(verdict, note)
 
 
 @dataclass(frozen=True)
@@ -190,7 +172,7 @@ class House:
     ) -> None:
         self.rooms = scenes.open_rooms(state_dir)
         self.desk = EventDesk(self.rooms.database)
-        self.opinions = Opinions()
+        self.opinions = FeedbackStore(self.rooms.database, given_by="review")
         self.past = Past(self.rooms)
         self.board = CameraBoard(["front_door", "yard"])
         self.clips: dict[str, Path] = {}

@@ -90,6 +90,21 @@ def test_feedback_marks_and_pins_are_kept(locked: House, program: httpx.Client) 
     assert (event["verdict"], event["note"], event["reviewed"], event["pinned"]) == ("bad", "only the cat", True, True)
 
 
+def test_a_second_verdict_keeps_the_note_and_both_can_be_taken_back(locked: House, program: httpx.Client) -> None:
+    """A key press says good or bad and no more: what was written stays. Events are found by their verdict."""
+    id_, _other = locked.happens(), locked.happens(minutes=1)
+    verdicts = f"/api/events/{id_}/feedback"
+    program.post(verdicts, json={"verdict": "bad", "note": "only the cat"}).raise_for_status()
+
+    again = program.post(verdicts, json={"verdict": "good"}).raise_for_status().json()
+    assert (again["verdict"], again["note"]) == ("good", "only the cat")
+    found = program.get("/api/events", params={"verdict": "good"}).json()["events"]
+    assert [event["id"] for event in found] == [id_]
+
+    assert program.delete(verdicts).status_code == 204
+    assert program.get(f"/api/events/{id_}").json()["verdict"] is None
+
+
 def test_everything_until_now_can_be_marked_as_reviewed(locked: House, program: httpx.Client) -> None:
     """What came after the moment stays new."""
     old, new = locked.happens(), locked.happens(minutes=30)

@@ -28,6 +28,8 @@ def event_json(record: EventRecord) -> dict[str, Any]:
         "zones": list(event.zones),
         "labels": list(event.labels),
         "acknowledged_at_ms": to_ms(record.acknowledged_at) if record.acknowledged_at else None,
+        "verdict": record.opinion.verdict.value if record.opinion else None,
+        "note": record.opinion.note if record.opinion else "",
         "stills": [still.path for still in record.stills],
         "description": description_json(record.description) if record.description else None,
     }

@@ -1,4 +1,4 @@
-"""`vidsense events list|show|tail|export|ack|pin|unpin|delete`: what happened."""
+"""`vidsense events list|show|tail|export|feedback|ack|pin|unpin|delete`: what happened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, PermanentError
 from vidsense_daemon.cli.context import Subparsers, add_json_option, count, moment, open_storage_to_read
 from vidsense_daemon.cli.event_json import event_json
 from vidsense_daemon.cli.output import note, say, say_json, say_table
-from vidsense_daemon.domain.events import EventRecord, Source
+from vidsense_daemon.domain.events import EventRecord, Source, Verdict
 
 if TYPE_CHECKING:
     from vidsense_daemon.store.archive import EventArchive
@@ -24,13 +24,14 @@ _TAIL_EVERY_S = 0.5
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("events", help="what happened: list, show, tail, export, ack, pin, delete")
+    parser = subparsers.add_parser("events", help="what happened: list, show, tail, export, feedback, ack, pin, delete")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the newest events, newest first")
     listing.add_argument("--camera", help="of this camera only")
     listing.add_argument("--trigger", help="of this trigger only")
     listing.add_argument("--source", choices=[source.value for source in Source], help="live events, or replayed ones")
+    listing.add_argument("--verdict", choices=[verdict.value for verdict in Verdict], help="that were called so")
     listing.add_argument("--since", type=moment, metavar="WHEN", help="not before, such as 7d, 90m or 2026-11-22T18:00")
     listing.add_argument("--until", type=moment, metavar="WHEN", help="before")
     listing.add_argument("--limit", type=count, default=50, help="at most so many (default: %(default)s)")
@@ -55,6 +56,13 @@ def add(subparsers: Subparsers) -> None:
     export.add_argument("--until", type=moment, metavar="WHEN", help="before")
     export.set_defaults(run=_export)
 
+    feedback = actions.add_parser("feedback", help="say whether an event was worth telling: triggers learn from it")
+    feedback.add_argument("id", metavar="ID")
+    feedback.add_argument("verdict", nargs="?", choices=[verdict.value for verdict in Verdict])
+    feedback.add_argument("--note", help="your own words; without it an earlier note stays")
+    feedback.add_argument("--clear", action="store_true", help="take back what was said")
+    feedback.set_defaults(run=_feedback)
+
     for name, action, words in (
         ("ack", _acknowledge, "somebody has seen to it: hooks tell nobody of these events any more"),
         ("pin", _pin, "keep events for ever"),
@@ -72,6 +80,7 @@ def _list(args: argparse.Namespace) -> int:
         camera=args.camera,
         trigger=args.trigger,
         source=Source(args.source) if args.source else None,
+        verdict=Verdict(args.verdict) if args.verdict else None,
         since=args.since,
         until=args.until,
         limit=args.limit,
@@ -79,7 +88,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         say_json([event_json(record) for record in records], indent=2)
     elif records:
-        say_table(("time", "camera", "trigger", "s", "id", "description"), (_row(record) for record in records))
+        say_table(("time", "camera", "trigger", "s", "id", "verdict", "description"), map(_row, records))
     else:
         say("no events")
     return 0
@@ -120,7 +129,7 @@ def _say_change(kind: str, record: EventRecord, *, as_json: bool) -> None:
     if as_json:
         say_json({"change": kind or None, **event_json(record)})
     else:
-        say("  ".join(part for part in (*_row(record)[:5], kind, words_of(record)) if part))
+        say("  ".join(part for part in (*_row(record)[:6], kind, words_of(record)) if part))
 
 
 def _row(record: EventRecord) -> tuple[str, ...]:
@@ -131,6 +140,7 @@ def _row(record: EventRecord) -> tuple[str, ...]:
         event.trigger,
         f"{(event.ended_at - event.started_at).total_seconds():.0f}",
         event.id,
+        record.opinion.verdict.value if record.opinion else "",
         words_of(record),
     )
 
@@ -160,6 +170,9 @@ def _lines(record: EventRecord) -> Iterator[str]:
             yield f"    {answer.question} {answer.answer}"
         if description.error:
             yield f"    error: {description.error}"
+    if record.opinion:
+        note = f": {record.opinion.note}" if record.opinion.note else ""
+        yield f"  verdict      {record.opinion.verdict.value}{note}"
     if record.acknowledged_at:
         yield f"  acknowledged {record.acknowledged_at.astimezone():%Y-%m-%d %H:%M:%S}"
     for still in record.stills:
@@ -187,6 +200,23 @@ def _acknowledge(args: argparse.Namespace) -> int:
     )
 
 
+def _feedback(args: argparse.Namespace) -> int:
+    from vidsense_daemon.store.feedback import FeedbackStore
+
+    if (args.verdict is None) != args.clear:
+        raise PermanentError("say good or bad after the id, or --clear to take back what was said")
+    feedback = FeedbackStore(open_storage_to_read().database, given_by="cli")
+    if args.clear:
+        return _say_which([args.id], feedback.clear, "its verdict is taken back", "it has no verdict")
+    earlier = feedback.given([args.id]).get(args.id)
+    note = (earlier.note if earlier else "") if args.note is None else args.note
+    return _say_which(
+        [args.id],
+        lambda event_id: feedback.give(event_id, verdict=args.verdict, note=note, now=datetime.now(UTC)),
+        args.verdict,
+    )
+
+
 def _pin(args: argparse.Namespace) -> int:
     from vidsense_daemon.store.retention import pin
 
@@ -208,9 +238,11 @@ def _delete(args: argparse.Namespace) -> int:
     return _say_which(args.ids, lambda event_id: delete_event(storage, event_id, datetime.now(UTC)), "deleted")
 
 
-def _say_which(event_ids: Sequence[str], act: Callable[[str], bool], done: str) -> int:
+def _say_which(
+    event_ids: Sequence[str], act: Callable[[str], bool], done: str, missed: str = "there is no such event"
+) -> int:
     """Act on each event; the exit status says whether all were there."""
     missing = [event_id for event_id in event_ids if not act(event_id)]
     for event_id in event_ids:
-        say(f"{event_id}: {'there is no such event' if event_id in missing else done}")
+        say(f"{event_id}: {missed if event_id in missing else done}")
     return EXIT_FAILED if missing else EXIT_OK

@@ -26,6 +26,7 @@ from vidsense_daemon.review.server import ReviewServer
 from vidsense_daemon.settings.keys import editor_schema
 from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.store.desk import EventDesk
+from vidsense_daemon.store.feedback import FeedbackStore
 from vidsense_daemon.store.search import Found
 
 
@@ -52,6 +53,7 @@ def build_review(
         media_dir=storage.media.root,
         reviews=desk,
         pins=desk,
+        feedback=FeedbackStore(storage.database, given_by="review"),
         eraser=desk,
         redescription=desk,
         deliveries=desk,

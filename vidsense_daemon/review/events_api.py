@@ -9,10 +9,10 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from vidsense_daemon.base.clock import Clock, from_ms, to_ms
-from vidsense_daemon.domain.events import EventRecord, Severity, Source
+from vidsense_daemon.domain.events import EventRecord, Severity, Source, Verdict
 from vidsense_daemon.review.listing import CURSOR_PATTERN, Listing, Wanted
 from vidsense_daemon.review.media import clip_response, still_response
-from vidsense_daemon.review.ports import Attention, Ports, Verdict
+from vidsense_daemon.review.ports import Attention, Ports
 from vidsense_daemon.review.problems import Problem, may_answer
 from vidsense_daemon.review.shapes import DeliveryJson, EventJson, EventsJson, delivery_json, event_json
 
@@ -48,7 +48,7 @@ class FeedbackJson(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     verdict: Verdict
-    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+    note: Annotated[str | None, Field(max_length=LONGEST_NOTE, description="null keeps the note that is there")] = None
 
 
 class ReviewedUntil(BaseModel):
@@ -92,6 +92,13 @@ class EventsApi:
         add("/{event_id}", self.delete, methods=["DELETE"], status_code=204, responses=may_answer(404, 409, 501))
         add("/{event_id}/feedback", self.feedback, methods=["POST"], responses=may_answer(404, 501))
         add(
+            "/{event_id}/feedback",
+            self.clear_feedback,
+            methods=["DELETE"],
+            status_code=204,
+            responses=may_answer(404, 501),
+        )
+        add(
             "/{event_id}/describe",
             self.describe_again,
             methods=["POST"],
@@ -128,6 +135,7 @@ class EventsApi:
         source: Source | None = None,
         reviewed: bool | None = None,
         pinned: bool | None = None,
+        verdict: Verdict | None = None,
         since_ms: AtMsQuery = None,
         until_ms: AtMsQuery = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -142,6 +150,7 @@ class EventsApi:
             source=source,
             reviewed=reviewed,
             pinned=pinned,
+            verdict=verdict,
             since=moment(since_ms),
             until=moment(until_ms),
         )
@@ -190,8 +199,14 @@ class EventsApi:
         """Say whether an event was worth telling; learning makes use of it."""
         record = self._record(event_id)
         feedback = needed(self._ports.feedback, "keep feedback")
-        feedback.give(event_id, verdict=body.verdict, note=body.note, now=self._clock.now())
+        note = self._json(record).note if body.note is None else body.note
+        feedback.give(event_id, verdict=body.verdict, note=note, now=self._clock.now())
         return self._json(record)
+
+    def clear_feedback(self, event_id: EventId) -> None:
+        """Take back what was said of an event."""
+        self._record(event_id)
+        needed(self._ports.feedback, "keep feedback").clear(event_id)
 
     def describe_again(self, event_id: EventId) -> EventJson:
         """Put the event back into the queue of the describer."""

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from vidsense_daemon.base.clock import Clock, from_ms
+from vidsense_daemon.domain.events import Verdict
 from vidsense_daemon.review.access import Access, TooManyTriesError
 from vidsense_daemon.review.events_api import LONGEST_NOTE, EventId, EventPatch, EventsApi, FeedbackJson, needed
 from vidsense_daemon.review.guard import SESSION_COOKIE, cookie
-from vidsense_daemon.review.ports import Ports, Verdict
+from vidsense_daemon.review.ports import Ports
 from vidsense_daemon.review.problems import Problem
 from vidsense_daemon.review.rendering import Rendering
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vidsense_daemon.base.clock import to_ms
-from vidsense_daemon.domain.events import EventRecord, Severity, Source
+from vidsense_daemon.domain.events import EventRecord, Severity, Source, Verdict
 from vidsense_daemon.review.ports import Archive, Feedback, Opinion, Pins
 
 _MOST_LOOKED_AT = 1000
@@ -31,6 +31,7 @@ class Wanted:
     source: Source | None = None
     reviewed: bool | None = None
     pinned: bool | None = None
+    verdict: Verdict | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -98,6 +99,7 @@ class Listing:
             and wanted.severity in (None, event.severity)
             and wanted.reviewed in (None, listed.marks.reviewed)
             and wanted.pinned in (None, listed.marks.pinned)
+            and wanted.verdict in (None, listed.marks.verdict)
             and (wanted.since is None or wanted.since <= event.started_at)
             and (wanted.until is None or event.started_at < wanted.until)
             and _has_label(wanted.label, listed)
@@ -112,6 +114,7 @@ class Listing:
                 severity=wanted.severity,
                 acknowledged=wanted.reviewed,
                 pinned=wanted.pinned,
+                verdict=wanted.verdict,
                 since=wanted.since,
                 until=wanted.until,
                 limit=batch,

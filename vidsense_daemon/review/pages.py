@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from vidsense_daemon.base.clock import Clock, to_ms
-from vidsense_daemon.domain.events import Severity
+from vidsense_daemon.domain.events import Severity, Verdict
 from vidsense_daemon.review.access import Access, Visitor
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.events_api import EventId, needed
@@ -196,6 +196,7 @@ class Pages:
             severity=Severity(choice.severity) if choice.severity else None,
             reviewed=False if self._shown(choice) == "new" else None,
             pinned=True if choice.show == "pinned" else None,
+            verdict=Verdict(choice.show) if choice.show in tuple(Verdict) else None,
             since=since,
             until=day + timedelta(days=1) if day else None,
         )
@@ -234,7 +235,7 @@ class Pages:
 
 def _choice(
     q: Annotated[str, Query(max_length=1000)] = "",
-    show: Annotated[str, Query(pattern="^(new|all|pinned|)$")] = "",
+    show: Annotated[str, Query(pattern="^(new|all|pinned|good|bad|)$")] = "",
     camera: Annotated[str, Query(max_length=64)] = "",
     trigger: Annotated[str, Query(max_length=64)] = "",
     label: Annotated[str, Query(max_length=100)] = "",

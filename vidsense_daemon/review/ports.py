@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from vidsense_daemon.domain.events import Delivery, Event, EventRecord, Severity, Source
+from vidsense_daemon.domain.events import Delivery, Event, EventRecord, Severity, Source, Verdict
 
 
 class Change(Protocol):
@@ -47,6 +46,7 @@ class Archive(Protocol):
         severity: Severity | None = None,
         acknowledged: bool | None = None,
         pinned: bool | None = None,
+        verdict: Verdict | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 50,
@@ -87,13 +87,6 @@ class Pins(Protocol):
         """Pin or unpin; an unknown id is passed over."""
 
 
-class Verdict(StrEnum):
-    """What its owner thinks of an event."""
-
-    GOOD = "good"
-    BAD = "bad"
-
-
 class Opinion(Protocol):
     """What its owner said of an event."""
 
@@ -112,8 +105,11 @@ class Feedback(Protocol):
     def given(self, event_ids: Sequence[str]) -> Mapping[str, Opinion]:
         """The opinions on those of these events that have one."""
 
-    def give(self, event_id: str, *, verdict: str, note: str, now: datetime) -> None:
+    def give(self, event_id: str, *, verdict: str, note: str, now: datetime) -> object:
         """Keep it; a second opinion replaces the first."""
+
+    def clear(self, event_id: str) -> object:
+        """Take the opinion back; one that was never given is passed over."""
 
 
 class Eraser(Protocol):
