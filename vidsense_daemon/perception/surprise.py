@@ -74,8 +74,12 @@ class RidgeAR:
         return "ridge-ar"
 
     def errors(self, tiles: Tiles, seconds: Seconds) -> Errors:
+        return _lengths(self.residuals(tiles, seconds))
+
+    def residuals(self, tiles: Tiles, seconds: Seconds) -> Tiles:
+        """(T−1, 24, D): what each frame but the first shows beyond its prediction; NaN where nothing can be told."""
         inputs, changes = _regression(tiles, seconds, self.mean)  # (T−1, 24, 3·D), (T−1, 24, D)
-        return _lengths(changes - inputs @ self.weights)
+        return changes - inputs @ self.weights
 
     @classmethod
     def fit(cls, sequences: Iterable[tuple[Tiles, Seconds]], *, encoder: str, ridge: float = _RIDGE) -> RidgeAR:

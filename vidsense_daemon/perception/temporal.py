@@ -10,7 +10,13 @@ x + 0·(…) = x. (A plain residual whose last layers are zero is *not*: PE leak
 as far as it helps. The block is the pre-LN one of GPT-2 (Radford et al. 2019); the residual on the encoder's own
 embeddings follows X-CLIP (Ni et al. 2022), the difference tokens CLIP2Video (Fang et al. 2021).
 
-B = windows, T = frames of a window, D = dimension of the embedding space (512), H = heads, L = layers.
+`TilePredictor` puts the same trunk over every tile's own sequence, to foretell what the tile shows next:
+
+    h_k  = Blocks(u_k + PE + place_k + W_a (PE_{t+1} − PE_t))    k: where in the picture; W_a: how far ahead
+    r̂    = W_h LN h                                              what the simpler prediction beneath it gets wrong
+
+B = windows, T = frames of a window, D = dimension of the embedding space (512), H = heads, L = layers, K = tiles of a
+picture.
 """
 
 from __future__ import annotations
@@ -24,6 +30,7 @@ from torch.nn import functional
 
 _SHORTEST_PERIOD_S = 0.4  # two frames at 5 fps: nothing faster can be told apart
 _LONGEST_PERIOD_S = 600.0  # calm cameras: T frames at one every minute or so
+_CHANGE_COUNTS = 3.0  # a walker changes a tile's unit embedding by a third or so
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,19 +72,18 @@ class TemporalTransformer(nn.Module):
         """
         if skip_closed_gate and not with_attention and not torch.is_grad_enabled() and self.gate.item() == 0:
             return Contextualised(frames=x, pooled=x.mean(dim=1), attention=None)
-        position = positions(seconds, x.shape[-1])  # (B, T, D)
-        start = self.tokens(x, causal=causal) + position  # (B, T, D)
-        h = start
+        start = self.tokens(x, causal=causal) + positions(seconds, x.shape[-1])  # (B, T, D)
+        h, attention = self.think(start, causal=causal, with_attention=with_attention)
+        y = x + self.gate * (h - start)  # (B, T, D)
+        return Contextualised(frames=y, pooled=y.mean(dim=1), attention=attention)
+
+    def think(self, h: Tensor, *, causal: bool, with_attention: bool = False) -> tuple[Tensor, Tensor | None]:
+        """What leaves the last block (B, T, D), and the attention of all (B, L, H, T, T) when asked for."""
         weights = []
         for block in self.blocks:
             h, attention = block(h, causal=causal, with_attention=with_attention)  # (B, T, D), (B, H, T, T)
             weights.append(attention)
-        y = x + self.gate * (h - start)  # (B, T, D)
-        return Contextualised(
-            frames=y,
-            pooled=y.mean(dim=1),  # (B, D)
-            attention=torch.stack(weights, dim=1) if with_attention else None,  # (B, L, H, T, T)
-        )
+        return h, torch.stack(weights, dim=1) if with_attention else None
 
     def tokens(self, x: Tensor, *, causal: bool) -> Tensor:
         """u: the embeddings with their difference to the frame before and to the window's mean. (B, T, D)"""
@@ -89,6 +95,57 @@ class TemporalTransformer(nn.Module):
             mean = x.mean(dim=1, keepdim=True)  # (B, 1, D)
         tokens: Tensor = x + self.difference(x - before) + self.centred(x - mean)  # (B, T, D)
         return tokens
+
+
+class TilePredictor(nn.Module):
+    """What each tile will show next, beyond what a simpler model foretells of it; one trunk for all tiles.
+
+    Both heads start at zero, so an untrained predictor adds exactly nothing. Its trunk's gate stays closed: learning to
+    foretell says nothing about sentences, and must not move what triggers and search compare with them.
+    """
+
+    def __init__(
+        self, *, dimension: int = 512, tiles: int = 24, layers: int = 2, heads: int = 8, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.trunk = TemporalTransformer(dimension=dimension, layers=layers, heads=heads, dropout=dropout)
+        self.trunk.gate.requires_grad_(False)
+        self.place = nn.Parameter(torch.zeros(tiles, dimension))
+        self.ahead = nn.Linear(dimension, dimension, bias=False)  # W_a
+        self.norm = nn.LayerNorm(dimension)
+        self.next = nn.Linear(dimension, dimension)  # W_h
+        self.masked = nn.Linear(dimension, dimension)  # W_h of a masked frame
+        self.mask = nn.Parameter(torch.zeros(dimension))
+        for zero in (self.ahead.weight, self.next.weight, self.next.bias, self.masked.weight, self.masked.bias):
+            nn.init.zeros_(zero)
+        for seen in (self.trunk.difference.weight, self.trunk.centred.weight):
+            nn.init.eye_(seen)  # of tiles, what moves is all there is to foretell: let it be seen from the first step
+            seen.data.mul_(_CHANGE_COUNTS)
+
+    def forward(self, x: Tensor, seconds: Tensor, place: Tensor) -> Tensor:
+        """r̂ (B, T − 1, D) of the frames after the first, each seen from those before it only.
+
+        ``x`` (B, T, D) are tiles' sequences, ``seconds`` (B, T) their times, ``place`` (B,) where in the picture they
+        lie, 0 to K − 1.
+        """
+        position = positions(seconds, x.shape[-1])  # (B, T, D)
+        far = self.ahead(position[:, 1:] - position[:, :-1])  # (B, T − 1, D)
+        h = self.trunk.tokens(x[:, :-1], causal=True) + position[:, :-1] + self.place[place][:, None] + far
+        h, _ = self.trunk.think(h, causal=True)  # (B, T − 1, D)
+        foretold: Tensor = self.next(self.norm(h))
+        return foretold
+
+    def restored(self, x: Tensor, seconds: Tensor, place: Tensor, *, masked: int) -> Tensor:
+        """What frame ``masked`` differs by from the one before it (B, D), told from the frames on both sides.
+
+        For training only. The masked frame looks like the one before, so that no difference token gives it away.
+        """
+        filled = torch.cat([x[:, :masked], x[:, masked - 1 : masked], x[:, masked + 1 :]], dim=1)  # (B, T, D)
+        start = self.trunk.tokens(filled, causal=False) + positions(seconds, x.shape[-1]) + self.place[place][:, None]
+        start = torch.cat([start[:, :masked], start[:, masked : masked + 1] + self.mask, start[:, masked + 1 :]], dim=1)
+        h, _ = self.trunk.think(start, causal=False)
+        difference: Tensor = self.masked(self.norm(h[:, masked]))
+        return difference
 
 
 class Block(nn.Module):
