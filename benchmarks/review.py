@@ -94,7 +94,7 @@ def serve_and_measure(database: Database, state_dir: Path, arguments: argparse.N
     from vidsense_daemon.review.server import ReviewServer
     from vidsense_daemon.store.desk import EventDesk
 
-    desk = EventDesk(database)
+    desk = EventDesk(database, media)
     ports = Ports(archive=archive, media_dir=media.root, reviews=desk, pins=desk, search=search.by_words)
     server = ReviewServer("127.0.0.1", 0, ports, board=CameraBoard([f"camera_{n}" for n in range(4)]))
     worker = Worker("http", server.run, on_fatal=lambda _status, reason: print(reason))

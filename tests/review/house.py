@@ -171,7 +171,7 @@ class House:
         **server: Any,
     ) -> None:
         self.rooms = scenes.open_rooms(state_dir)
-        self.desk = EventDesk(self.rooms.database)
+        self.desk = EventDesk(self.rooms.database, self.rooms.media)
         self.opinions = FeedbackStore(self.rooms.database, given_by="review")
         self.past = Past(self.rooms)
         self.board = CameraBoard(["front_door", "yard"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from tests.store import scenes
 from tests.store.scenes import NOON, Rooms
@@ -24,7 +25,7 @@ def acknowledged(rooms: Rooms) -> list[str]:
 
 def test_a_reviewed_event_is_acknowledged_until_it_is_new_again(rooms: Rooms) -> None:
     """Who has looked at it need not be told; the first look counts, and it can be taken back."""
-    desk, id_ = EventDesk(rooms.database), store(rooms, "1-a")
+    desk, id_ = EventDesk(rooms.database, rooms.media), store(rooms, "1-a")
 
     desk.set_reviewed([id_, "unknown"], reviewed=True, now=NOON)
     desk.set_reviewed([id_], reviewed=True, now=NOON + timedelta(hours=1))
@@ -38,7 +39,7 @@ def test_a_reviewed_event_is_acknowledged_until_it_is_new_again(rooms: Rooms) ->
 
 def test_all_until_a_moment_are_reviewed_at_once(rooms: Rooms) -> None:
     """What began at the moment or later stays new."""
-    desk = EventDesk(rooms.database)
+    desk = EventDesk(rooms.database, rooms.media)
     before, at = store(rooms, "1-a"), store(rooms, "2-b", minutes=5)
 
     desk.set_all_reviewed(until=NOON + timedelta(minutes=5), now=NOON)
@@ -49,7 +50,7 @@ def test_all_until_a_moment_are_reviewed_at_once(rooms: Rooms) -> None:
 
 def test_pins_can_be_asked_for_and_listed(rooms: Rooms) -> None:
     """Of the events of a page, which are pinned."""
-    desk = EventDesk(rooms.database)
+    desk = EventDesk(rooms.database, rooms.media)
     kept, other = store(rooms, "1-a"), store(rooms, "2-b")
 
     desk.set_pinned(kept, pinned=True, now=NOON)
@@ -63,10 +64,15 @@ def test_pins_can_be_asked_for_and_listed(rooms: Rooms) -> None:
 
 def test_only_what_is_over_is_deleted(rooms: Rooms) -> None:
     """Perception still writes to an open event."""
-    desk = EventDesk(rooms.database)
+    desk = EventDesk(rooms.database, rooms.media)
     over, going_on = store(rooms, "1-a"), store(rooms, "2-b", close=False)
+    record = rooms.archive.get(over)
+    assert record is not None
+    pictures = [Path(still.path) for still in record.stills]
+    assert all(picture.exists() for picture in pictures)
 
     assert desk.delete(over, now=NOON)
+    assert not any(picture.exists() for picture in pictures)
     assert not desk.delete(going_on, now=NOON)
     assert not desk.delete("unknown", now=NOON)
     assert rooms.archive.get(over) is None
@@ -75,7 +81,7 @@ def test_only_what_is_over_is_deleted(rooms: Rooms) -> None:
 
 def test_a_description_can_be_made_again_unless_somebody_is_at_it(rooms: Rooms) -> None:
     """Failed or done, it is due now, whatever the wait was; one that is being written is left alone."""
-    desk, id_ = EventDesk(rooms.database), store(rooms, "1-a")
+    desk, id_ = EventDesk(rooms.database, rooms.media), store(rooms, "1-a")
     rooms.descriptions.finish(id_, scenes.words(status=DescriptionStatus.FAILED), NOON)
 
     assert desk.describe_again(id_)
@@ -88,7 +94,7 @@ def test_a_description_can_be_made_again_unless_somebody_is_at_it(rooms: Rooms) 
 
 def test_an_events_deliveries_are_listed_in_order(rooms: Rooms) -> None:
     """Sent or owed, first phase first; those of other events are not among them."""
-    desk, id_ = EventDesk(rooms.database), store(rooms, "1-a")
+    desk, id_ = EventDesk(rooms.database, rooms.media), store(rooms, "1-a")
     store(rooms, "2-b")
     rooms.descriptions.finish(id_, scenes.words(), NOON)
     rooms.deliveries.sent(desk.deliveries(id_)[0].id, NOON)

@@ -11,7 +11,17 @@ from tests.store.scenes import JPEG, NOON, Rooms, ended, event, open_rooms, stil
 from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.domain.events import Severity
 from vidsense_daemon.store.check import check
-from vidsense_daemon.store.retention import Candidate, Deletion, Retention, Rule, delete_events, pin, plan, unpin
+from vidsense_daemon.store.retention import (
+    Candidate,
+    Deletion,
+    Retention,
+    Rule,
+    delete_events,
+    empty_garbage,
+    pin,
+    plan,
+    unpin,
+)
 from vidsense_daemon.store.space import free_bytes
 
 DAY = timedelta(days=1)
@@ -166,7 +176,7 @@ def test_files_that_a_kill_left_are_removed_at_the_next_start(tmp_path: Path) ->
     assert len(list(before.media.files())) == 2
 
     after = open_rooms(tmp_path)
-    assert Retention(database=after.database, media=after.media).empty_garbage() == 2
+    assert empty_garbage(after.database, after.media) == 2
     assert list(after.media.files()) == []
     assert list((tmp_path / "media").iterdir()) == []
     after.close()

@@ -232,10 +232,12 @@ def _unpin(args: argparse.Namespace) -> int:
 
 
 def _delete(args: argparse.Namespace) -> int:
-    from vidsense_daemon.daemon.storage import delete_event
+    from vidsense_daemon.store.desk import EventDesk
 
     storage = open_storage_to_read()
-    return _say_which(args.ids, lambda event_id: delete_event(storage, event_id, datetime.now(UTC)), "deleted")
+    desk = EventDesk(storage.database, storage.media)
+    still_open = "there is no such event that is over; one that is still open cannot be deleted"
+    return _say_which(args.ids, lambda event_id: desk.delete(event_id, now=datetime.now(UTC)), "deleted", still_open)
 
 
 def _say_which(

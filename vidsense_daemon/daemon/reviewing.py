@@ -46,7 +46,7 @@ def build_review(
     Raises:
         ConfigError: others could reach it without logging in.
     """
-    desk = EventDesk(storage.database)
+    desk = EventDesk(storage.database, storage.media)
     block = settings.review
     ports = Ports(
         archive=storage.archive,

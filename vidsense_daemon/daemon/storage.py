@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from vidsense_daemon.base.clock import Clock, SystemClock
@@ -22,7 +21,6 @@ from vidsense_daemon.store.deliveries import DeliveryStore
 from vidsense_daemon.store.descriptions import DescriptionStore
 from vidsense_daemon.store.events import EventStore
 from vidsense_daemon.store.media import MediaFolder
-from vidsense_daemon.store.retention import Retention, delete_events
 from vidsense_daemon.store.search import EventSearch
 from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.spool import EventSpool, SpooledOutbox
@@ -122,12 +120,3 @@ class Storage:
     def close(self) -> None:
         self.events.flush()
         self.database.close()
-
-
-def delete_event(storage: Storage, event_id: str, now: datetime) -> bool:
-    """Delete one event with its stills, at its owner's word, pinned or not; false when there is none."""
-    if storage.archive.get(event_id) is None:
-        return False
-    delete_events(storage.database, [event_id], now)
-    Retention(database=storage.database, media=storage.media).empty_garbage()
-    return True

@@ -16,15 +16,17 @@ from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.events import Delivery, DescriptionStatus, EventState
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
+from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.records import delivery_from_row
-from vidsense_daemon.store.retention import delete_events, pin, unpin
+from vidsense_daemon.store.retention import delete_events, empty_garbage, pin, unpin
 
 
 class EventDesk:
     """Thread-safe; unknown ids are passed over."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, media: MediaFolder) -> None:
         self._database = database
+        self._media = media
 
     def set_reviewed(self, event_ids: Sequence[str], *, reviewed: bool, now: datetime) -> None:
         """Mark these as looked at, or as new again; the first look counts."""
@@ -55,9 +57,9 @@ class EventDesk:
             unpin(self._database, event_id)
 
     def delete(self, event_id: str, *, now: datetime) -> bool:
-        """Delete an event that is over, with all that belongs to it; false when there is none.
+        """Delete an event that is over, pinned or not, with all that belongs to it; false when there is none.
 
-        One that is still open is left: perception goes on writing to it.
+        Its pictures are off the disk when this returns. One that is still open is left: perception writes to it.
         """
         c = tables.events.c
         with self._database.read() as connection:
@@ -65,6 +67,7 @@ class EventDesk:
             if connection.execute(wanted).first() is None:
                 return False
         delete_events(self._database, [event_id], now)
+        empty_garbage(self._database, self._media)
         return True
 
     def describe_again(self, event_id: str) -> bool:

@@ -161,12 +161,12 @@ class Retention:
     def run(self, now: datetime) -> Plan:
         """Delete what the plan says; a kill in between leaves nothing that the next run does not finish."""
         decided = self.plan(now)
-        self.empty_garbage()
+        empty_garbage(self._database, self._media)  # what a kill left
         event_ids = [deletion.event_id for deletion in decided.events]
         for start in range(0, len(event_ids), _EVENTS_A_TRANSACTION):
             some = event_ids[start : start + _EVENTS_A_TRANSACTION]
             delete_events(self._database, some, now, keep_lessons=True)
-            self.empty_garbage()
+            empty_garbage(self._database, self._media)
         windows = 0 if decided.windows_before is None else self._delete_windows(decided.windows_before)
         is_urgent = any(deletion.reason == "disk_full" for deletion in decided.events)
         for _ in range(_ROUNDS_WHEN_FULL if is_urgent else 1):
@@ -175,16 +175,6 @@ class Retention:
         if self._reserve is not None:
             self._reserve.ensure()
         return decided
-
-    def empty_garbage(self) -> int:
-        """Remove the files of deleted rows; how many are gone. Called at the start too, for what a kill left."""
-        with self._database.read() as connection:
-            paths = list(connection.execute(select(tables.garbage.c.path)).scalars())
-        gone = self._media.remove(paths)
-        for start in range(0, len(gone), _EVENTS_A_TRANSACTION):
-            some = gone[start : start + _EVENTS_A_TRANSACTION]
-            _execute(self._database, delete(tables.garbage).where(tables.garbage.c.path.in_(some)))
-        return len(gone)
 
     def _delete_windows(self, before: datetime) -> int:
         c = tables.windows.c
@@ -226,6 +216,17 @@ def delete_events(database: Database, event_ids: Sequence[str], now: datetime, *
         _delete_lessons(connection, event_ids, keep=keep_lessons)
 
     database.write(remove)
+
+
+def empty_garbage(database: Database, media: MediaFolder) -> int:
+    """Remove the files of deleted rows; how many are gone."""
+    with database.read() as connection:
+        paths = list(connection.execute(select(tables.garbage.c.path)).scalars())
+    gone = media.remove(paths)
+    for start in range(0, len(gone), _EVENTS_A_TRANSACTION):
+        some = gone[start : start + _EVENTS_A_TRANSACTION]
+        _execute(database, delete(tables.garbage).where(tables.garbage.c.path.in_(some)))
+    return len(gone)
 
 
 def _delete_lessons(connection: Connection, event_ids: Sequence[str], *, keep: bool) -> None:
