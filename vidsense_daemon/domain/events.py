@@ -90,6 +90,19 @@ class ClearestLook:
     present: tuple[bool, ...]  # (T,): those that `change` is the mean of
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """A verdict, and the look that made the event it is about."""
+
+    event_id: str
+    camera: str
+    trigger: str
+    prompt: str  # the trigger's sentence when the event opened
+    encoder: str  # whose space the look is in
+    verdict: Verdict
+    look: ClearestLook
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened before a camera."""
@@ -138,6 +151,15 @@ class StoredStill:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredClip:
+    """A clip on disk: an MP4 file that begins some seconds before its event."""
+
+    path: str  # absolute
+    started_at: datetime
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One of the operator's questions about an event, answered."""
 
@@ -178,6 +200,7 @@ class EventRecord:
     description: Description | None
     acknowledged_at: datetime | None = None  # somebody has seen to it: people need not be told again
     opinion: Opinion | None = None
+    clip: StoredClip | None = None  # none before it is complete, and for cameras without clips
 
 
 @dataclass(frozen=True, slots=True)

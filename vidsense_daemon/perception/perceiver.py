@@ -11,7 +11,7 @@ B = windows, T = frames of a window, D = dimension of the embedding space.
 from __future__ import annotations
 
 import queue
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -37,7 +37,7 @@ from vidsense_daemon.perception.prompts import PromptBook
 from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.temporal import TemporalTransformer
 from vidsense_daemon.perception.triggers import TriggerRule
-from vidsense_daemon.perception.watch import CameraWatch, always_enabled
+from vidsense_daemon.perception.watch import CameraWatch, HeadOf, always_enabled, no_head
 from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of, seconds_of
 
 DEFAULT_WINDOW_FRAMES = 8
@@ -80,12 +80,14 @@ class Perceiver:
         time_zone: tzinfo | None = None,
         book: CalmBook | None = None,
         labels: Sequence[str] = (),
+        head_of: HeadOf = no_head,
     ) -> None:
         """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
 
         ``is_enabled`` says, by camera and trigger, whether it may make events now; ``time_zone`` is where the triggers'
         hours are meant, none the machine's own. ``book`` keeps what calm cameras teach.
-        ``labels`` is the vocabulary that events are tagged with.
+        ``labels`` is the vocabulary that events are tagged with. ``head_of`` gives, by camera and trigger, what was
+        learned from verdicts; it is asked for every look, so what is taught counts at once.
         """
         self._time_zone = time_zone
         self._log = structlog.get_logger()
@@ -100,6 +102,8 @@ class Perceiver:
         self._temporal.eval()
         self._embedder = FrameEmbedder(encoder, max_batch_pictures=max_batch_pictures)
         self._prompts = PromptBook(encoder)
+        self._head_of = head_of
+        self._spared: Counter[tuple[str, str]] = Counter()
         self._labels = Labels(self._texts_of_labels(labels))
         self._clock = clock or SystemClock()
         self._sliding: dict[str, SlidingWindow] = {}
@@ -163,6 +167,7 @@ class Perceiver:
             "frames_replaced": sum(self._mailbox.replaced().values()),
             "pictures_embedded": self._embedder.embedded_pictures,
             "backgrounds_reused": self._embedder.reused_backgrounds,
+            "sightings_spared": self._spared.total(),
         }
 
     def thresholds(self) -> dict[str, dict[str, float]]:
@@ -233,6 +238,8 @@ class Perceiver:
                 time_zone=self._time_zone,
                 book=self._book,
                 labels=self._labels,
+                head_of=self._head_of,
+                spared=self._spared,
                 in_hindsight=self._in_hindsight,
             )
         return self._watches[camera]

@@ -71,13 +71,22 @@ def look_at(window: Window) -> Look | None:
     newest = window.frames[-1]
     if newest.scene_changed:
         return None
-    cold = _view(newest)[1] is None
-    changes = [
-        _change(frame, contextualised)
-        for frame, contextualised in zip(window.frames, window.contextualised, strict=True)
-        if _same_thing(frame, newest) and (_view(frame)[1] is None) == cold
-    ]
-    return Look(change=np.mean(changes, axis=0), cold=cold)
+    of_frames = zip(window.frames, window.contextualised, present_frames(window), strict=True)
+    changes = [_change(frame, contextualised) for frame, contextualised, present in of_frames if present]
+    return Look(change=np.mean(changes, axis=0), cold=_is_cold(newest))
+
+
+def present_frames(window: Window) -> tuple[bool, ...]:
+    """Which frames `look_at` takes the mean of. (T,)"""
+    newest = window.frames[-1]
+    return tuple(_same_thing(frame, newest) and _is_cold(frame) == _is_cold(newest) for frame in window.frames)
+
+
+def encoded_change(window: Window) -> Embedding:
+    """The same mean as the encoder alone has it: it stays comparable when the temporal transformer is trained. (D,)"""
+    frames = [frame for frame, present in zip(window.frames, present_frames(window), strict=True) if present]
+    change: Embedding = np.mean([_change(frame, input_of(frame)) for frame in frames], axis=0)
+    return change
 
 
 def score(look: Look, texts: TriggerTexts) -> Score:
@@ -104,6 +113,10 @@ def _change(frame: EmbeddedFrame, contextualised: Embedding) -> Embedding:
     seen, background = _view(frame)
     seen = seen + (contextualised - input_of(frame))
     return seen if background is None else seen - background
+
+
+def _is_cold(frame: EmbeddedFrame) -> bool:
+    return _view(frame)[1] is None
 
 
 def _view(frame: EmbeddedFrame) -> tuple[Embedding, Embedding | None]:

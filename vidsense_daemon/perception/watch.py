@@ -6,23 +6,28 @@ what the camera scores while it is calm, and keeps each open event up to date.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 
-from vidsense_daemon.domain.events import Event, EventState, EventStill, Source, new_event_id
+import structlog
+
+from vidsense_daemon.domain.events import ClearestLook, Event, EventState, EventStill, Severity, Source, new_event_id
 from vidsense_daemon.domain.ports import EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.calibration import CalmScores
 from vidsense_daemon.perception.calm_book import CalmBook
+from vidsense_daemon.perception.feedback_head import FeedbackHead
 from vidsense_daemon.perception.labels import Labels, Seen
-from vidsense_daemon.perception.scoring import Look, TriggerTexts, look_at, score
+from vidsense_daemon.perception.scoring import Look, TriggerTexts, encoded_change, look_at, present_frames, score
 from vidsense_daemon.perception.stills import StillChoice
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
+from vidsense_daemon.perception.windows import inputs_of, seconds_of
 
 _EXTENDED_EVERY = timedelta(seconds=1)  # a commit for every frame would wear the disk and tell nobody more
 _CALM_AFTER = timedelta(seconds=3)  # who has just stopped moving may still stand there
+_SPARED_TOLD_EVERY = timedelta(minutes=1)
 _REMEMBERED_LOOKS = 8  # enough to find the frame in which an event began
 _STILL_SERVES = timedelta(seconds=6)  # what moves for long gives a still every five seconds
 
@@ -34,6 +39,7 @@ class _Looked:
     frame: EmbeddedFrame
     evidence: Evidence
     labels: Seen
+    clearest: ClearestLook | None = None  # what to keep of it, when it holds
 
 
 @dataclass(slots=True)
@@ -55,6 +61,16 @@ class _Watched:
     looks: deque[_Looked] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOKS))
     still: EventStill | None = None  # the newest, for an event that begins between two of them
     open: _Open | None = None
+    spared_at: datetime | None = None  # in frame time: the newest look that only feedback kept from holding
+    spared_told_at: datetime | None = None  # in frame time: when the log last heard of it
+
+
+HeadOf = Callable[[str, str], FeedbackHead | None]  # by camera and trigger
+
+
+def no_head(_camera: str, _trigger: str) -> FeedbackHead | None:
+    """Nobody has taught a trigger anything."""
+    return None
 
 
 def always_enabled(_camera: str, _trigger: str) -> bool:
@@ -78,11 +94,15 @@ class CameraWatch:
         is_enabled: Callable[[str, str], bool] = always_enabled,
         time_zone: tzinfo | None = None,
         in_hindsight: Callable[[Window], Window] | None = None,
+        head_of: HeadOf = no_head,
+        spared: Counter[tuple[str, str]] | None = None,
     ) -> None:
         """``is_enabled`` is asked, by camera and trigger, for every window: a person may switch a trigger off.
 
         ``book`` keeps what is learned of the calm camera; ``time_zone`` is where the triggers' hours are meant, none
         the machine's own. ``in_hindsight`` makes of an event's last window what is stored with it, when it is over.
+        ``head_of`` gives what a trigger has learned from verdicts, now; ``spared`` counts, by camera and trigger, the
+        sightings that only this kept from being events.
         """
         self._camera = camera
         self._time_zone = time_zone
@@ -92,6 +112,9 @@ class CameraWatch:
         self._source = source
         self._encoder = encoder
         self._in_hindsight = in_hindsight or (lambda window: window)
+        self._head_of = head_of
+        self._spared = spared if spared is not None else Counter()
+        self._log = structlog.get_logger()
         self._moved_at: datetime | None = None
         self._window: Window | None = None
         book = book or CalmBook(encoder=encoder)
@@ -135,16 +158,43 @@ class CameraWatch:
         enabled = self._is_enabled(self._camera, watched.rule.name)
         enabled = enabled and watched.rule.is_active(frame.captured_at, self._time_zone)
         threshold = watched.rule.cold_threshold if look.cold else watched.calm.threshold
-        evidence = Evidence(
-            at=frame.captured_at,
-            presence=seen.presence,
-            holds=enabled and seen.wins and seen.presence > threshold and _in_zones(watched.rule, frame),
-            moving=frame.moving,
-        )
+        holds = enabled and seen.wins and seen.presence > threshold and _in_zones(watched.rule, frame)
+        # judged events were compared with a background: what is taught does not fit where there is none
+        clearest = _clearest(window, seen.presence, threshold) if holds and not look.cold else None
+        if clearest is not None and self._is_spared(watched, clearest):
+            holds, clearest = False, None
+        evidence = Evidence(at=frame.captured_at, presence=seen.presence, holds=holds, moving=frame.moving)
         if self._is_calm(frame) and not look.cold and not watched.state.active:
             watched.calm.learn(seen.presence)
         labels = self._labels.seen_in(look) if evidence.holds else {}
-        self._follow(watched, _Looked(frame, evidence, labels), window)
+        self._follow(watched, _Looked(frame, evidence, labels, clearest), window)
+
+    def _is_spared(self, watched: _Watched, look: ClearestLook) -> bool:
+        """Whether verdicts on events like it speak against a look that would hold otherwise; never without a word."""
+        head = self._head_of(self._camera, watched.rule.name)
+        term = head.term(look.change) if head is not None else 0.0
+        if look.presence + term > look.threshold:
+            return False
+        before, watched.spared_at = watched.spared_at, look.captured_at
+        if before is None or look.captured_at - before > timedelta(seconds=watched.rule.gap_s):
+            self._spared[self._camera, watched.rule.name] += 1
+            self._tell_spared(watched, look, term)
+        return True
+
+    def _tell_spared(self, watched: _Watched, look: ClearestLook, term: float) -> None:
+        told_at, severe = watched.spared_told_at, watched.rule.severity is Severity.ALERT
+        if told_at is not None and look.captured_at - told_at < _SPARED_TOLD_EVERY:
+            return
+        watched.spared_told_at = look.captured_at
+        (self._log.warning if severe else self._log.info)(
+            "sighting_spared_by_feedback",
+            camera=self._camera,
+            trigger=watched.rule.name,
+            score=round(look.presence, 2),
+            threshold=round(look.threshold, 2),
+            term=round(term, 2),
+            so_far=self._spared[self._camera, watched.rule.name],
+        )
 
     def _follow(self, watched: _Watched, look: _Looked, window: Window) -> None:
         watched.looks.append(look)
@@ -190,6 +240,7 @@ class CameraWatch:
             last_box=last.box,
             zones=_joined((), *(look.frame.zones for look in since if look.evidence.holds)),
             labels=self._labels.clearest(labels),
+            look=max((look.clearest for look in since if look.clearest), key=_presence, default=None),
         )
         watched.open = _Open(event, labels, stills, told_at=last.captured_at)
         self._sink.opened(event, stills.first, window)
@@ -199,6 +250,8 @@ class CameraWatch:
             return
         frame, evidence = look.frame, look.evidence
         opened.labels.append(look.labels)
+        known = opened.event.look
+        clearer = look.clearest and (known is None or look.clearest.presence > known.presence)
         if frame.still is not None:
             opened.stills.add(frame.still, evidence.presence)
         opened.event = replace(
@@ -209,6 +262,7 @@ class CameraWatch:
             last_box=frame.box,
             zones=_joined(opened.event.zones, frame.zones),
             labels=self._labels.clearest(opened.labels),
+            look=look.clearest if clearer else known,
         )
         if frame.captured_at - opened.told_at >= _EXTENDED_EVERY:
             opened.told_at = frame.captured_at
@@ -226,6 +280,22 @@ class CameraWatch:
         """Whether the frame shows the box where something last moved, and nothing has moved there for a while."""
         rested = self._moved_at is None or frame.captured_at - self._moved_at > _CALM_AFTER
         return frame.crop is not None and not frame.moving and rested
+
+
+def _clearest(window: Window, presence: float, threshold: float) -> ClearestLook:
+    return ClearestLook(
+        captured_at=window.ended_at,
+        presence=presence,
+        threshold=threshold,
+        change=encoded_change(window),
+        frames=inputs_of(window.frames),
+        seconds=tuple(seconds_of(window.frames).tolist()),
+        present=present_frames(window),
+    )
+
+
+def _presence(look: ClearestLook) -> float:
+    return look.presence
 
 
 def _in_zones(rule: TriggerRule, frame: EmbeddedFrame) -> bool:

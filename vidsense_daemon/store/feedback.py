@@ -15,24 +15,11 @@ from sqlalchemy import Connection, Row, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from vidsense_daemon.base.clock import to_ms
-from vidsense_daemon.domain.events import ClearestLook, Opinion, Verdict
+from vidsense_daemon.domain.events import Lesson, Opinion, Verdict
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.looks import look_from_row
 from vidsense_daemon.store.records import opinion_from_row
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Lesson:
-    """A verdict, and the look that made the event it is about."""
-
-    event_id: str
-    camera: str
-    trigger: str
-    prompt: str  # the trigger's sentence when the event opened
-    encoder: str  # whose space the look is in
-    verdict: Verdict
-    look: ClearestLook
 
 
 @dataclass(frozen=True, slots=True)

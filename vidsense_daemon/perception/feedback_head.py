@@ -1,0 +1,60 @@
+"""What one trigger learned on one camera from its owner's verdicts: a term added to the evidence of each look.
+
+    A_i  = exp(−β (1 − cos(d, k_i)))                       how like a look that somebody has judged
+    v    = (Ā_good − Ā_bad) / (Ā_good + Ā_bad + ε)         −1 … 1; 0 for what is like none of them
+    term = α · min(v, 0)                                   in spreads, −α … 0
+
+k_i are the clearest looks of the events judged, d is the look now. This is the key/value cache of Tip-Adapter (Zhang
+et al. 2022) with two classes, and with means in the place of sums, so that ten bad and five good ones weigh the same.
+Nothing is trained, so a verdict counts from the next look on. The term never lifts: what never made an event has no
+verdict, so nothing is known of what a lower threshold would let in. And it is bounded: what exceeds the threshold by
+more than α is always told.
+
+N = verdicts, D = dimension of the embedding space.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_UNLIKE = 0.6  # cosine: what is less like every judged look than this is hardly moved
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeedbackHead:
+    """The judged looks and how much they count."""
+
+    keys: NDArray[np.float32]  # (N, D), unit length
+    good: NDArray[np.bool_]  # (N,): good ones; the others are bad
+    strength: float  # α, in spreads
+    sharpness: float  # β
+
+    def term(self, change: NDArray[np.float32]) -> float:
+        """What is added to a look's presence; ``change`` (D,) is what is new in it, as the encoder alone has it."""
+        likeness = self.keys @ unit(change)  # (N,)
+        return float(terms(likeness[None], self.good, strength=self.strength, sharpness=self.sharpness)[0])
+
+
+def terms(
+    likeness: NDArray[np.float32], good: NDArray[np.bool_], *, strength: float, sharpness: float
+) -> NDArray[np.float64]:
+    """The terms (M,) of M looks whose cosines with the N judged ones are ``likeness`` (M, N)."""
+    affinity = np.exp(-sharpness * (1 - likeness.astype(np.float64)))  # (M, N)
+    for_it, against = _mean(affinity, good), _mean(affinity, ~good)  # (M,)
+    vote = (for_it - against) / (for_it + against + math.exp(-sharpness * (1 - _UNLIKE)))  # (M,)
+    term: NDArray[np.float64] = strength * np.minimum(vote, 0)
+    return term
+
+
+def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of length 1 along the last axis; what is 0 stays 0."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+def _mean(affinity: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return affinity[:, chosen].mean(axis=1) if chosen.any() else np.zeros(len(affinity))
