@@ -2,7 +2,7 @@
 
 damaged page       SQLite's own check                             → restore a backup
 dangling row       a row refers to one that is gone               → a defect: report it
-missing file       a still's row without its file                 → repair: the row goes
+missing file       a still's or clip's row without its file       → repair: the row goes
 changed file       size or checksum differ                        → told, never repaired: it may be evidence
 stray file         a file without a row, older than an hour       → repair: the file goes
 index out of step  full-text search disagrees with the texts      → repair: rebuilt
@@ -40,13 +40,13 @@ class Problem:
 
 
 def check(database: Database, media: MediaFolder, now: datetime, *, checksums: bool = False) -> list[Problem]:
-    """All problems there are; reads the whole database, and with ``checksums`` every still."""
+    """All problems there are; reads the whole database, and with ``checksums`` every still and clip."""
     problems = [Problem("damaged_page", found) for found in _damage(database.path)]
     if problems:
         return problems  # what a damaged file says about the rest is worth nothing
     return [
         *_dangling_rows(database),
-        *_still_problems(database, media, checksums=checksums),
+        *_media_problems(database, media, checksums=checksums),
         *(Problem("stray_file", path) for path in _strays(database, media, now)),
         *_index_problems(database),
     ]
@@ -59,8 +59,9 @@ def repair(database: Database, media: MediaFolder, problems: list[Problem]) -> l
 
 def _mend(database: Database, media: MediaFolder, problem: Problem) -> bool:
     if problem.kind == "missing_file":
-        without = delete(tables.stills).where(tables.stills.c.path == problem.what)
-        database.write(lambda connection: connection.execute(without))
+        for table in (tables.stills, tables.clips):
+            without = delete(table).where(table.c.path == problem.what)
+            database.write(lambda connection, without=without: connection.execute(without))  # type: ignore[misc]
         return True
     if problem.kind == "stray_file":
         return bool(media.remove([problem.what]))
@@ -82,23 +83,25 @@ def _dangling_rows(database: Database) -> Iterator[Problem]:
             yield Problem("dangling_row", f"row {row_id} of {table} refers to a row of {parent} that is gone")
 
 
-def _still_problems(database: Database, media: MediaFolder, *, checksums: bool) -> Iterator[Problem]:
+def _media_problems(database: Database, media: MediaFolder, *, checksums: bool) -> Iterator[Problem]:
     with database.read() as connection:
-        rows = connection.execute(select(tables.stills).order_by(tables.stills.c.id)).all()
-    for row in rows:
-        kind = _still_problem(row, media.path(row.path), checksums=checksums)
+        stills = connection.execute(select(tables.stills).order_by(tables.stills.c.id)).all()
+        clips = connection.execute(select(tables.clips).order_by(tables.clips.c.event_id)).all()
+    for row in (*stills, *clips):
+        kind = _media_problem(row, media.path(row.path), checksums=checksums)
         if kind is not None:
             yield Problem(kind, row.path)
 
 
-def _still_problem(row: Row[Any], path: Path, *, checksums: bool) -> str | None:
+def _media_problem(row: Row[Any], path: Path, *, checksums: bool) -> str | None:
     if not path.is_file():
         return "missing_file"
     if path.stat().st_size != row.bytes:
         return "changed_file"
-    if checksums and hashlib.sha256(path.read_bytes()).hexdigest() != row.sha256:
-        return "changed_file"
-    return None
+    if not checksums:
+        return None
+    with path.open("rb") as file:
+        return None if hashlib.file_digest(file, "sha256").hexdigest() == row.sha256 else "changed_file"
 
 
 def _strays(database: Database, media: MediaFolder, now: datetime) -> list[str]:
@@ -106,8 +109,9 @@ def _strays(database: Database, media: MediaFolder, now: datetime) -> list[str]:
     oldest_ms = to_ms(now - _STRAY_AFTER)
     files = [path for path, status in media.files() if status.st_mtime * 1000 < oldest_ms]
     with database.read() as connection:
-        known = set(connection.execute(select(tables.stills.c.path)).scalars())
-        known |= set(connection.execute(select(tables.garbage.c.path)).scalars())
+        known: set[str] = set()
+        for table in (tables.stills, tables.clips, tables.garbage):
+            known |= set(connection.execute(select(table.c.path)).scalars())
     return [path for path in files if path not in known]
 
 

@@ -44,6 +44,7 @@ COLUMNS = (
     "summary",
     "verdict",
     "verdict_note",
+    "clip",
 )
 _INTEGERS = {"started_at_ms", "ended_at_ms", "stills"}
 _REALS = {"duration_s", "score"}

@@ -1,4 +1,4 @@
-"""The stills on disk: `<media>/YYYY/MM/DD/<event id>-<number>.jpg`, readable by their owner only.
+"""Stills and clips on disk: `<media>/YYYY/MM/DD/<event id>-<number>.jpg` or `.mp4`, readable by their owner only.
 
 The order makes it safe: file → fsync → rename → fsync of the folder → row. A kill in between leaves a file without
 a row, which `remove_strays` finds, and never a row without its file. Names are built from ids and numbers alone.
@@ -18,6 +18,8 @@ from vidsense_daemon.base.errors import StoreError
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what may stand in a file name: no dot, no slash
 _PART_SUFFIX = ".part"
+_SPOOL = "spool"  # clips in the making
+_READ_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,53 @@ class MediaFolder:
         """
         if not _PLAIN_ID.fullmatch(event_id):
             raise StoreError(f"{event_id!r} can't name a file: an event id is letters, digits, - and _")
-        day = started_at.astimezone(UTC)
-        relative = Path(f"{day:%Y}", f"{day:%m}", f"{day:%d}", f"{event_id}-{number}.jpg")
+        relative = _day(started_at) / f"{event_id}-{number}.jpg"
         try:
             self._write(self.root / relative, jpeg)
         except OSError as error:
             raise StoreError(f"writing the still {self.root / relative} failed: {error.strerror or error}") from error
         return MediaFile(str(relative), len(jpeg), hashlib.sha256(jpeg).hexdigest())
+
+    def spool(self) -> Path:
+        """Where clips grow that are not kept yet; on the same disk, so that they need only be renamed.
+
+        Raises:
+            StoreError: it can't be made.
+        """
+        spool = self.root / _SPOOL
+        try:
+            self._make_folders(spool)
+        except OSError as error:
+            raise StoreError(f"making the folder {spool} failed: {error.strerror or error}") from error
+        return spool
+
+    def adopt(self, path: Path, *, started_at: datetime) -> MediaFile:
+        """Take a file of this folder into the folder of its day; when it returns, a power cut can't take it any more.
+
+        Raises:
+            StoreError: it can't be read or moved.
+        """
+        relative = _day(started_at) / path.name
+        target = self.root / relative
+        digest = hashlib.sha256()
+        try:
+            self._make_folders(target.parent)
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+                while piece := file.read(_READ_BYTES):
+                    digest.update(piece)
+                size_bytes = file.tell()
+            path.rename(target)
+            for folder in {target.parent, path.parent}:
+                _fsync_folder(folder)
+        except OSError as error:
+            raise StoreError(f"keeping the clip {path} failed: {error.strerror or error}") from error
+        return MediaFile(str(relative), size_bytes, digest.hexdigest())
+
+    def clip_files(self) -> Iterator[Path]:
+        """Every clip, those in the making included."""
+        for pattern in (f"{_SPOOL}/*.mp4", "[0-9]*/*/*/*.mp4"):
+            yield from sorted(self.root.glob(pattern))
 
     def path(self, relative: str) -> Path:
         """Where a row's file lies.
@@ -111,6 +153,11 @@ class MediaFolder:
             except OSError:
                 return  # not empty: other stills of that day
             folder = folder.parent
+
+
+def _day(moment: datetime) -> Path:
+    day = moment.astimezone(UTC)
+    return Path(f"{day:%Y}", f"{day:%m}", f"{day:%d}")
 
 
 def _fsync_folder(folder: Path) -> None:

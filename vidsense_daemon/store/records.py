@@ -22,6 +22,7 @@ from vidsense_daemon.domain.events import (
     Opinion,
     Severity,
     Source,
+    StoredClip,
     StoredStill,
     Verdict,
 )
@@ -144,11 +145,19 @@ def _load_few(connection: Connection, ids: Sequence[str], media: MediaFolder) ->
         for row in _rows_of(connection, tables.acknowledgements, "event_id", ids)
     }
     opinions = {row.event_id: opinion_from_row(row) for row in _rows_of(connection, tables.feedback, "event_id", ids)}
+    clips = {row.event_id: _clip_from_row(row, media) for row in _rows_of(connection, tables.clips, "event_id", ids)}
     stills: defaultdict[str, list[StoredStill]] = defaultdict(list)
     for row in sorted(_rows_of(connection, tables.stills, "event_id", ids), key=lambda row: row.captured_at_ms):
         stills[row.event_id].append(_still_from_row(row, media))
     return [
-        EventRecord(events[id_], tuple(stills[id_]), descriptions.get(id_), acknowledged.get(id_), opinions.get(id_))
+        EventRecord(
+            events[id_],
+            tuple(stills[id_]),
+            descriptions.get(id_),
+            acknowledged.get(id_),
+            opinions.get(id_),
+            clips.get(id_),
+        )
         for id_ in ids
         if id_ in events
     ]
@@ -156,6 +165,10 @@ def _load_few(connection: Connection, ids: Sequence[str], media: MediaFolder) ->
 
 def _rows_of(connection: Connection, table: Any, key: str, ids: Sequence[str]) -> Iterable[Row[Any]]:
     return connection.execute(select(table).where(table.c[key].in_(ids))).all()
+
+
+def _clip_from_row(row: Row[Any], media: MediaFolder) -> StoredClip:
+    return StoredClip(str(media.path(row.path)), from_ms(row.started_at_ms), row.duration_s)
 
 
 def _still_from_row(row: Row[Any], media: MediaFolder) -> StoredStill:

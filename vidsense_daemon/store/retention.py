@@ -1,7 +1,7 @@
 """What is deleted, and when: by age, by bytes, and when the disk runs full. A plan first, which a dry run prints.
 
     too_old      older than the rule that fits it best allows
-    over_limit   all stills together are larger than allowed: the least severe first, of those the oldest
+    over_limit   all stills and clips together are larger than allowed: the least severe first, of those the oldest
     disk_full    the disk has less free space than it should: the same order, and it is said aloud
 
 Open and pinned events are never deleted. `plan` is pure; `Retention` reads what there is and carries the plan out: rows
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Connection, Delete, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Delete, Table, delete, func, insert, select
 
 from vidsense_daemon.base.clock import from_ms, to_ms
 from vidsense_daemon.domain.events import EventState, Severity
@@ -29,6 +29,7 @@ _WINDOWS_A_TRANSACTION = 2_000
 _PAGES_GIVEN_BACK = 2_000  # 8 MB of the database's free pages return to the disk at a time
 _ROUNDS_WHEN_FULL = 25
 _SEVERITIES = tuple(Severity)  # least first
+_MEDIA = (tables.stills, tables.clips)  # the tables of files
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ def plan(
 ) -> Plan:
     """Decide what goes.
 
-    ``media_bytes`` is what all stills take now, pinned ones included; ``lacking_bytes`` is how much the disk lacks.
+    ``media_bytes`` is what all stills and clips take now, pinned ones included; ``lacking_bytes`` is what the disk
+    lacks.
     """
     deletions = [
         Deletion(event.event_id, "too_old", event.media_bytes) for event in candidates if _is_too_old(event, rules, now)
@@ -147,7 +149,7 @@ class Retention:
         """What `run` would delete now: the dry run."""
         with self._database.read() as connection:
             candidates = _candidates(connection)
-            media_bytes = connection.execute(select(func.coalesce(func.sum(tables.stills.c.bytes), 0))).scalar_one()
+            media_bytes = sum(connection.execute(select(_total(table))).scalar_one() for table in _MEDIA)
         return plan(
             candidates,
             now=now,
@@ -205,10 +207,10 @@ def delete_events(database: Database, event_ids: Sequence[str], now: datetime, *
 
     ``keep_lessons`` leaves verdicts and the looks they are about, which learning goes on to need; no picture.
     """
-    s = tables.stills.c
 
     def remove(connection: Connection) -> None:
-        paths = connection.execute(select(s.path).where(s.event_id.in_(event_ids))).scalars().all()
+        found = (select(table.c.path).where(table.c.event_id.in_(event_ids)) for table in _MEDIA)
+        paths = [path for query in found for path in connection.execute(query).scalars()]
         if paths:
             rows = [{"path": path, "deleted_at_ms": to_ms(now)} for path in paths]
             connection.execute(insert(tables.garbage).prefix_with("OR IGNORE"), rows)
@@ -266,11 +268,15 @@ def _is_too_old(event: Candidate, rules: Sequence[Rule], now: datetime) -> bool:
     return bool(fitting) and now - event.ended_at > max(fitting, key=lambda rule: rule.named).keep
 
 
+def _total(media: Table) -> ColumnElement[int]:
+    return func.coalesce(func.sum(media.c.bytes), 0)
+
+
 def _candidates(connection: Connection) -> list[Candidate]:
-    e, s = tables.events.c, tables.stills.c
-    media_bytes = select(func.coalesce(func.sum(s.bytes), 0)).where(s.event_id == e.id).scalar_subquery()
+    e = tables.events.c
+    stills, clips = (select(_total(table)).where(table.c.event_id == e.id).scalar_subquery() for table in _MEDIA)
     query = (
-        select(e.id, e.camera, e.trigger, e.severity, e.ended_at_ms, media_bytes.label("media_bytes"))
+        select(e.id, e.camera, e.trigger, e.severity, e.ended_at_ms, (stills + clips).label("media_bytes"))
         .where(e.state == EventState.CLOSED.value, e.id.not_in(select(tables.pins.c.event_id)))
         .order_by(e.ended_at_ms)
     )

@@ -135,6 +135,18 @@ stills = Table(
     sqlite_strict=True,
 )
 
+clips = Table(
+    "clips",
+    metadata,
+    _event_id("the event it shows", primary_key=True, nullable=False),
+    Column("path", Text, nullable=False, unique=True, comment="of the MP4 file, relative to the media folder"),
+    _at_ms("started_at_ms", "when its first picture arrived, UTC: some seconds before the event"),
+    Column("duration_s", REAL, nullable=False, comment="how long it plays"),
+    Column("bytes", Integer, nullable=False, comment="size of the file"),
+    Column("sha256", Text, nullable=False, comment="of the file, in hexadecimal"),
+    sqlite_strict=True,
+)
+
 windows = Table(
     "windows",
     metadata,
@@ -315,6 +327,23 @@ feedback_off = Table(
         "trigger", Text, primary_key=True, nullable=False, comment="the trigger whose feedback shall not count there"
     ),
     _at_ms("switched_off_at_ms", "when its owner said so, UTC"),
+    sqlite_strict=True,
+)
+
+switched_off = Table(
+    "switched_off",
+    metadata,
+    Column("camera", Text, primary_key=True, nullable=False, comment="the camera's name in the configuration"),
+    Column("trigger", Text, primary_key=True, nullable=False, comment="the trigger that makes no events there"),
+    _at_ms("switched_off_at_ms", "when somebody switched it off, UTC"),
+    sqlite_strict=True,
+)
+
+snoozes = Table(
+    "snoozes",
+    metadata,
+    Column("camera", Text, primary_key=True, nullable=False, comment="the camera's name in the configuration"),
+    _at_ms("until_ms", "until then nobody is told of its events, UTC"),
     sqlite_strict=True,
 )
 
