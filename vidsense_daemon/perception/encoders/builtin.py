@@ -15,21 +15,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional
 
 from vidsense_daemon.domain.frames import Picture
-from vidsense_daemon.domain.windows import TILE_COLUMNS, TILE_ROWS, TILES
+from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.encoders.bridge import DIMENSION, load_bridge
 from vidsense_daemon.perception.encoders.limits import unsupported_prompt
-from vidsense_daemon.perception.encoders.lite0 import PICTURE_PX, load_lite0, to_input
+from vidsense_daemon.perception.encoders.lite0 import PICTURE_PX, load_lite0
 from vidsense_daemon.perception.encoders.minilm import MiniLM
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
+from vidsense_daemon.perception.encoders.vision import Lite0Vision
+from vidsense_daemon.perception.runtimes.tower import PyTorch, Runtimes, VisionModel, embed
 
 __all__ = ["SHIPPED_BRIDGE", "BuiltinEncoder", "unsupported_prompt"]
 
 SHIPPED_BRIDGE = Path(__file__).parent / "weights" / "bridge.safetensors"
 
-_PICTURES_AT_ONCE = 1  # a larger batch falls out of the processor's cache: slower for each picture, measured
+_PICTURES_AT_ONCE = 1  # a larger batch falls out of the processor's cache: slower in PyTorch, measured
 
 
 class BuiltinEncoder:
@@ -38,11 +39,14 @@ class BuiltinEncoder:
     dimension = DIMENSION
     picture_px = PICTURE_PX
 
-    def __init__(self, *, cache_dir: Path, threads: int, bridge: Path = SHIPPED_BRIDGE) -> None:
+    def __init__(
+        self, *, cache_dir: Path, threads: int, bridge: Path = SHIPPED_BRIDGE, runtimes: Runtimes | None = None
+    ) -> None:
         """Load all weights; some two seconds, some 320 MB.
 
         ``cache_dir`` keeps the picture network in a form that loads without a pickle; ``threads`` is PyTorch's for
-        this process. Another ``bridge`` is one that this household trained itself.
+        this process. Another ``bridge`` is one that this household trained itself. ``runtimes`` decides what computes
+        the pictures; PyTorch if there are none.
 
         Raises:
             ConfigError: weights are missing or damaged; the message says what to run.
@@ -50,33 +54,33 @@ class BuiltinEncoder:
         torch.set_num_threads(threads)
         self._bridge = load_bridge(bridge)
         # a bridge makes its space: its content names it, so that embeddings of two bridges are never compared
-        self._name = f"builtin-lite0-minilm-{hashlib.sha256(bridge.read_bytes()).hexdigest()[:8]}"
-        self._network = load_lite0(cache_dir=cache_dir)
+        digest = hashlib.sha256(bridge.read_bytes()).hexdigest()[:8]
+        self._name = f"builtin-lite0-minilm-{digest}"
+        self.vision = VisionModel(
+            Lite0Vision(load_lite0(cache_dir=cache_dir), self._bridge).eval(),
+            key=f"builtin-{digest}",
+            picture_px=PICTURE_PX,
+            pictures_at_once=_PICTURES_AT_ONCE,
+            attends=False,
+            worth_converting=False,  # float32 gains a quarter there, and converting costs seconds of the first start
+        )
+        self._tower = (runtimes or PyTorch()).tower(self.vision)
         self._language = MiniLM()
 
     @property
     def name(self) -> str:
         return self._name
 
-    @torch.inference_mode()
     def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         """(B, D), unit length, of B RGB pictures of (S, S, 3)."""
-        embeddings = np.empty((len(pictures), DIMENSION), np.float32)
-        for start in range(0, len(pictures), _PICTURES_AT_ONCE):
-            batch = pictures[start : start + _PICTURES_AT_ONCE]
-            embeddings[start : start + len(batch)] = self._bridge.pictures(self._network(to_input(batch))).numpy()
-        return embeddings
+        return self.embed_scenes(pictures)[0]
 
-    @torch.inference_mode()
     def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(B, D) and (B, TILES, D), unit length: the features that are pooled for the whole, pooled for each tile."""
-        embeddings = np.empty((len(pictures), DIMENSION), np.float32)
-        tiles = np.empty((len(pictures), TILES, DIMENSION), np.float32)
-        for index, picture in enumerate(pictures):
-            features = self._network.feature_map(to_input([picture]))  # (1, F, 7, 7)
-            pooled = functional.adaptive_avg_pool2d(features, (TILE_ROWS, TILE_COLUMNS))  # (1, F, 4, 6)
-            embeddings[index] = self._bridge.pictures(features.mean((2, 3)))[0].numpy()
-            tiles[index] = self._bridge.pictures(pooled[0].flatten(1).T).numpy()  # (24, D)
+        if not pictures:
+            return np.empty((0, DIMENSION), np.float32), np.empty((0, TILES, DIMENSION), np.float32)
+        embeddings, tiles = embed(self._tower, pictures)
+        assert tiles is not None  # its network gives both
         return embeddings, tiles
 
     @torch.inference_mode()

@@ -8,7 +8,6 @@ from capture at the model's own size already. `B` pictures, `S` = picture side i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +23,11 @@ from transformers.utils import logging as transformers_logging
 
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.frames import Picture
-from vidsense_daemon.domain.windows import TILE_COLUMNS, TILE_ROWS, TILES
+from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.encoders.hub_files import PixelScale, model_folder, read_pixel_scale, weights_digest
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
+from vidsense_daemon.perception.encoders.vision import ClipVision
+from vidsense_daemon.perception.runtimes.tower import PyTorch, Runtimes, VisionModel, embed
 
 _PICTURES_AT_ONCE = 8
 # of exp(-logit_scale): see text_spread
@@ -36,11 +37,13 @@ _SPREAD_IN_TEMPERATURES = 2.5
 class ClipEncoder:
     """The `Encoder` port over a dual encoder of transformers; construct it in the thread that uses it."""
 
-    def __init__(self, model: str, *, threads: int, models_dir: Path | None = None) -> None:
+    def __init__(
+        self, model: str, *, threads: int, models_dir: Path | None = None, runtimes: Runtimes | None = None
+    ) -> None:
         """Load the weights; some seconds.
 
         ``model`` is a folder, or a hub's name whose files are in ``models_dir`` (`vidsense models pull` puts them
-        there) or in the hub's own cache.
+        there) or in the hub's own cache. ``runtimes`` decides what computes the pictures; PyTorch if there are none.
 
         Raises:
             ConfigError: the weights are missing, damaged, or none of a dual encoder; the message says what to do.
@@ -53,12 +56,23 @@ class ClipEncoder:
                 "or use encoder.backend: builtin"
             )
         self._model = model
-        self._pixels = _pixel_scale(model, folder)
+        pixels = _pixel_scale(model, folder)
         self._network, self._tokenizer = _load(model, folder)
         self._picture_px, self._longest_tokens = _sizes(model, self._network.config)
-        self._dimension = self._probe()
-        self._has_tiles = self._probe_tiles()
-        self._name = f"clip-{Path(model).name}-{weights_digest(folder)}"
+        self._dimension = self._probe(pixels)
+        digest = weights_digest(folder)
+        self._name = f"clip-{Path(model).name}-{digest}"
+        self.vision = VisionModel(
+            ClipVision(self._network, pixels, has_tiles=self._probe_tiles(pixels)).eval(),
+            key=f"clip-{digest}-{pixels.digest}",
+            picture_px=self._picture_px,
+            pictures_at_once=_PICTURES_AT_ONCE,
+            attends=True,
+            worth_converting=True,
+        )
+        self._tower = (runtimes or PyTorch()).tower(self.vision)
+        if not self._tower.runs_network and hasattr(self._network, "vision_model"):
+            del self._network.vision_model  # 340 MB of a ViT-B/16, which nobody asks any more
 
     @property
     def name(self) -> str:
@@ -72,28 +86,13 @@ class ClipEncoder:
     def picture_px(self) -> int:
         return self._picture_px
 
-    @torch.inference_mode()
     def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         """(B, D), unit length, of B RGB pictures of (S, S, 3)."""
-        embeddings = np.empty((len(pictures), self._dimension), np.float32)
-        for start in range(0, len(pictures), _PICTURES_AT_ONCE):
-            batch = pictures[start : start + _PICTURES_AT_ONCE]
-            embeddings[start : start + len(batch)] = self._see(batch).numpy()
-        return embeddings
+        return self.embed_scenes(pictures)[0]
 
-    @torch.inference_mode()
     def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """(B, D) and (B, TILES, D), unit length; none for a model whose patches can't be brought into its space."""
-        if not self._has_tiles:
-            return self.embed_pictures(pictures), None
-        embeddings = np.empty((len(pictures), self._dimension), np.float32)
-        tiles = np.empty((len(pictures), TILES, self._dimension), np.float32)
-        for start in range(0, len(pictures), _PICTURES_AT_ONCE):
-            part = slice(start, start + _PICTURES_AT_ONCE)
-            features = self._network.get_image_features(pixel_values=self._pixels.apply(pictures[part]))
-            embeddings[part] = _unit(_pooled(features)).numpy()
-            tiles[part] = self._tiles(features).numpy()
-        return embeddings, tiles
+        return embed(self._tower, pictures) if len(pictures) else (np.empty((0, self._dimension), np.float32), None)
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -115,27 +114,6 @@ class ClipEncoder:
         temperature = (-self._network.logit_scale).exp().item()
         return np.full(len(texts), _SPREAD_IN_TEMPERATURES * temperature, np.float32)
 
-    def _see(self, pictures: Sequence[Picture]) -> Tensor:
-        """Unit embeddings (B, D)."""
-        features = self._network.get_image_features(pixel_values=self._pixels.apply(pictures))
-        return _unit(_pooled(features))
-
-    def _tiles(self, features: Any) -> Tensor:
-        """Unit embeddings (B, TILES, D) of the patches' states, pooled over the grid.
-
-        They take the way into the common space that the whole picture's state takes: CLIP's last norm and projection.
-        SigLIP's states have passed that norm, and its space is that of the states. So a tile's direction is close to
-        what the model would say of the tile alone (Zhou et al. 2022, MaskCLIP, of CLIP).
-        """
-        states = features.last_hidden_state  # (B, P or P + 1, H): CLIP has one for the whole before its patches'
-        side = math.isqrt(states.shape[1])
-        patches = states[:, -side * side :].transpose(1, 2).unflatten(2, (side, side))  # (B, H, √P, √P)
-        pooled = functional.adaptive_avg_pool2d(patches, (TILE_ROWS, TILE_COLUMNS)).flatten(2).transpose(1, 2)
-        projection = getattr(self._network, "visual_projection", None)
-        if projection is not None:
-            pooled = projection(self._network.vision_model.post_layernorm(pooled))  # (B, TILES, D)
-        return _unit(pooled)
-
     def _read(self, sentences: Sequence[str]) -> Tensor:
         """Unit embeddings (N, D); what is longer than the model reads is cut off."""
         # padded to the full length: SigLIP reads its answer off the last position, CLIP does not care
@@ -152,11 +130,11 @@ class ClipEncoder:
         return _unit(_pooled(self._network.get_text_features(**inputs)))
 
     @torch.inference_mode()
-    def _probe(self) -> int:
+    def _probe(self, pixels: PixelScale) -> int:
         """The dimension, found by trying: a model of another kind fails here, not at the first frame at midnight."""
-        black = np.zeros((self._picture_px, self._picture_px, 3), np.uint8)
+        vision = ClipVision(self._network, pixels, has_tiles=False)
         try:
-            picture, texts = self._see([black]), self._read(["a person", "an empty room"])
+            picture, texts = _unit(vision(self._black())), self._read(["a person", "an empty room"])
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise _unusable(self._model, f"it does not work as a dual encoder ({error})") from error
         if picture.shape[-1] != texts.shape[-1]:
@@ -168,14 +146,16 @@ class ClipEncoder:
         return picture.shape[-1]
 
     @torch.inference_mode()
-    def _probe_tiles(self) -> bool:
+    def _probe_tiles(self, pixels: PixelScale) -> bool:
         """Whether the patches' states lead into the space of the embeddings, found by trying."""
-        black = np.zeros((self._picture_px, self._picture_px, 3), np.uint8)
         try:
-            tiles = self._tiles(self._network.get_image_features(pixel_values=self._pixels.apply([black])))
+            _, tiles = ClipVision(self._network, pixels, has_tiles=True)(self._black())
         except (AttributeError, RuntimeError):
             return False
-        return tiles.shape == (1, TILES, self._dimension)
+        return bool(tiles.shape == (1, TILES, self._dimension))
+
+    def _black(self) -> Tensor:
+        return torch.zeros(1, self._picture_px, self._picture_px, 3, dtype=torch.uint8)
 
 
 def available(model: str, *, models_dir: Path | None = None) -> bool:

@@ -34,8 +34,17 @@ class PixelScale:
 
     def apply(self, pictures: Sequence[Picture]) -> Tensor:
         """Uint8 pictures, each (S, S, 3), as what the network takes: (B, 3, S, S)."""
-        pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)  # (B, 3, S, S)
-        return torch.addcmul(self.offset, pixels.float().contiguous(), self.factor)
+        return self.scaled(torch.from_numpy(np.stack(pictures)))
+
+    def scaled(self, pictures: Tensor) -> Tensor:
+        """The same of pictures that are one tensor already: uint8 (B, S, S, 3)."""
+        return torch.addcmul(self.offset, pictures.permute(0, 3, 1, 2).float().contiguous(), self.factor)
+
+    @property
+    def digest(self) -> str:
+        """Eight hex digits of both."""
+        numbers = torch.cat([self.factor, self.offset]).numpy().tobytes()
+        return hashlib.sha256(numbers).hexdigest()[:8]
 
 
 def model_folder(model: str, *, models_dir: Path | None) -> Path | None:

@@ -130,8 +130,12 @@ def load_lite0(*, cache_dir: Path) -> Lite0:
 
 def to_input(pictures: Sequence[Picture]) -> Tensor:
     """Uint8 pictures, each (S, S, 3), as what the network takes: (B, 3, S, S), channels last in memory."""
-    stacked = torch.from_numpy(np.stack(pictures))  # (B, S, S, 3)
-    return stacked.permute(0, 3, 1, 2).float().sub_(_PIXEL_MEAN).div_(_PIXEL_SCALE)  # (B, 3, S, S)
+    return scaled(torch.from_numpy(np.stack(pictures)))
+
+
+def scaled(pictures: Tensor) -> Tensor:
+    """The same of pictures that are one tensor already: uint8 (B, S, S, 3)."""
+    return pictures.permute(0, 3, 1, 2).float().sub_(_PIXEL_MEAN).div_(_PIXEL_SCALE)  # (B, 3, S, S)
 
 
 def _network(weights: dict[str, Tensor]) -> Lite0:

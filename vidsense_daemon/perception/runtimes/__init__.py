@@ -1,0 +1,1 @@
+"""What computes the picture side of an encoder: PyTorch, OpenVINO, a graphics card; measured, checked, chosen."""
