@@ -9,6 +9,7 @@ anew, but the old one comes back when its scene does (lightning, a lamp that was
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,7 @@ _WIDEST_SPACING_S = 20.0
 _STRIP_ROWS = 96  # a strip of all nine pictures is some 600 kB: it stays in the cache, and calls are few
 _SAME_LEVELS = 20
 _SAME_RATIO = 0.7  # of the pixels within 20 levels: the old scene is back
+_OF_ONE_SCENE = 0.8  # of a recording's pictures; fewer are alike where the light goes on or somebody edited it
 
 
 class Background:
@@ -50,6 +52,19 @@ class Background:
         self._widen()
         if len(self._kept) >= _FIRST_AFTER:
             self._show(picture.with_planes(median(list(self._kept))))
+
+    def begin_with(self, pictures: Sequence[WorkingPicture]) -> bool:
+        """Take pictures from all over a recording for the camera's past; false when they show several scenes."""
+        kept = [picture for picture in pictures if picture.planes.shape == pictures[0].planes.shape][:_PICTURES]
+        if len(kept) < _FIRST_AFTER:
+            return False
+        middle = kept[0].with_planes(median([picture.planes for picture in kept]))
+        if sum(_alike(middle.luma, picture.luma) for picture in kept) < _OF_ONE_SCENE * len(kept):
+            return False
+        self._kept.extend(picture.planes for picture in kept)
+        self._spacing_s = _WIDEST_SPACING_S
+        self._show(middle)
+        return True
 
     def start_anew(self) -> None:
         """The scene has changed: gather pictures of the new one, but remember the old."""

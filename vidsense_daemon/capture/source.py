@@ -139,6 +139,22 @@ class Source:
         return self._scheme == "file"
 
     @property
+    def length_s(self) -> float | None:
+        """How long the recording lasts, as it says itself; none for a live stream."""
+        length_us = self._container.duration
+        return length_us / av.time_base if self.is_file and length_us else None
+
+    def seek(self, at_s: float) -> None:
+        """Go on with the keyframe before this moment of the recording.
+
+        Raises:
+            CameraError: the recording cannot be sought.
+        """
+        with self._translated("reading"):
+            self._container.seek(round(at_s * av.time_base) + (self._container.start_time or 0))
+        self.forget()
+
+    @property
     def reorders(self) -> bool:
         """Whether it has B-frames."""
         return bool(self._stream.codec_context.has_b_frames)
