@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.review.house import CameraSays, House, frame
+from vidsense_daemon.daemon.measuring import of_descriptions
+from vidsense_daemon.description.tally import DescriptionTally
 from vidsense_daemon.review.ports import Measurement
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "vidsense.json"
@@ -52,7 +55,8 @@ def test_what_stands_in_the_database_is_shown_by_state(house: House, client: htt
     found = samples(client)
 
     assert found["vidsense_stored_events", frozenset()] == 1
-    assert found["vidsense_deliveries", frozenset({("state", "pending")})] == 2
+    owed, sent = (found["vidsense_deliveries", frozenset({("state", state)})] for state in ("pending", "sent"))
+    assert (owed, sent) == (2, 0)
     assert found["vidsense_disk_free_bytes", frozenset()] > 0
     assert found["vidsense_worker_up", frozenset({("worker", "http")})] == 1
 
@@ -71,6 +75,23 @@ def test_other_stages_bring_their_own_numbers(tmp_path: Path) -> None:
     assert "events that wait for words" in page
 
 
+def test_how_long_things_take_is_a_histogram(tmp_path: Path) -> None:
+    """Prometheus can tell the 95th percentile; the health page tells the mean."""
+
+    def seconds() -> list[Measurement]:
+        buckets = ((1, 2), (10, 3), (math.inf, 4))
+        return [Measurement("vidsense_describer_seconds", "seconds an event", 64.0, "histogram", buckets=buckets)]
+
+    with House(tmp_path / "state", measurements=(seconds,)) as house, house.client() as client:
+        found = samples(client)
+        page = client.get("/health").text
+
+    assert found["vidsense_describer_seconds_bucket", frozenset({("le", "10.0")})] == 3
+    assert found["vidsense_describer_seconds_bucket", frozenset({("le", "+Inf")})] == 4
+    assert found["vidsense_describer_seconds_sum", frozenset()] == 64
+    assert "16 in the mean of 4" in page
+
+
 def test_every_name_has_its_prefix_and_its_unit(house: House, client: httpx.Client) -> None:
     """vidsense_*, counters end in _total, times in _seconds, sizes in _bytes; Python's own stay as they are called."""
     house.board.heard(CameraSays("yard"))
@@ -83,12 +104,17 @@ def test_every_name_has_its_prefix_and_its_unit(house: House, client: httpx.Clie
     assert all(name.endswith("_total") for name, kind in ours.items() if kind == "counter")
 
 
-def test_the_dashboard_asks_only_for_numbers_that_exist(house: House, client: httpx.Client) -> None:
+def test_the_dashboard_asks_only_for_numbers_that_exist(tmp_path: Path) -> None:
     """Every panel of the Grafana dashboard names a metric that the daemon serves."""
-    house.board.heard(CameraSays("yard", phase="waiting", fault="stalled", faults=1))
-    house.board.saw(frame("yard"))
-    house.happens()
-    served = {name for name, _ in samples(client)}
+    tally = DescriptionTally()
+    with (
+        House(tmp_path / "state", measurements=(lambda: of_descriptions(tally),)) as house,
+        house.client() as client,
+    ):
+        house.board.heard(CameraSays("yard", phase="waiting", fault="stalled", faults=1))
+        house.board.saw(frame("yard"))
+        house.happens()
+        served = {name for name, _ in samples(client)}
 
     panels = json.loads(DASHBOARD.read_text())["panels"]
     asked = {

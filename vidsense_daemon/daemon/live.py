@@ -35,6 +35,7 @@ from vidsense_daemon.daemon.schedule import Schedule
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.server import ModelServer
+from vidsense_daemon.description.tally import DescriptionTally
 from vidsense_daemon.description.worker import DescriptionWork
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.server import ReviewServer
@@ -88,6 +89,7 @@ class Daemon:
             on_connected=lambda camera, connected: self._alerting.camera_connected(camera, connected=connected),
             clock=self._clock,
         )
+        self._described = DescriptionTally(clock=self._clock)
         self._model_server: ModelServer | None = None  # one for all who ask it: it holds one request at a time
 
     def ask_to_stop(self) -> None:
@@ -166,6 +168,7 @@ class Daemon:
             perception=perception,
             board=self._board,
             server=lambda: self._model_server,
+            described=self._described,
             workers=self._crew.members,
             zone=describing.local_zone(),
             clock=self._clock,
@@ -186,7 +189,7 @@ class Daemon:
         )
         owed = storage.descriptions()
         queue = WakingQueue(owed, self._wake)
-        return DescriptionWork(queue, describer, BuiltinDescriber(zone=zone), bursts=owed)
+        return DescriptionWork(queue, describer, BuiltinDescriber(zone=zone), bursts=owed, tally=self._described)
 
     def _reload(self, storage: Storage, perception: LivePerception, description: DescriptionWork) -> DescriptionWork:
         """Apply a changed configuration; one with a mistake changes nothing. The description's work from now on."""

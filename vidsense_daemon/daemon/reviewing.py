@@ -6,8 +6,9 @@ What is asked with the encoder (search by meaning, questions) waits for the enco
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
+from pathlib import Path
 from typing import Any
 
 from vidsense_daemon.base.clock import Clock
@@ -15,13 +16,15 @@ from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import describing
 from vidsense_daemon.daemon.backtesting import Backtests
+from vidsense_daemon.daemon.measuring import of_descriptions, of_perception
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.server import ModelServer
+from vidsense_daemon.description.tally import DescriptionTally
 from vidsense_daemon.description.telling import Told
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.review.board import CameraBoard
-from vidsense_daemon.review.ports import Measurement, Ports, TriggerInfo
+from vidsense_daemon.review.ports import Ports, TriggerInfo
 from vidsense_daemon.review.server import ReviewServer
 from vidsense_daemon.settings.keys import editor_schema
 from vidsense_daemon.settings.schema import Settings
@@ -37,6 +40,7 @@ def build_review(
     perception: LivePerception,
     board: CameraBoard,
     server: Callable[[], ModelServer | None],
+    described: DescriptionTally,
     workers: Callable[[], Sequence[Worker]],
     zone: tzinfo,
     clock: Clock,
@@ -63,9 +67,10 @@ def build_review(
         backtests=Backtests(storage, lambda: _loaded(perception)),
         config_schema=editor_schema,
         triggers=_ShownTriggers(settings, perception),
+        clip_of=lambda event_id: _clip_of(storage, event_id),
         workers=workers,
         is_ready=perception.ready.is_set,
-        measurements=(lambda: _perceived(perception),),
+        measurements=(lambda: of_perception(perception), lambda: of_descriptions(described)),
     )
     return ReviewServer(
         block.host,
@@ -79,6 +84,11 @@ def build_review(
         zone=zone,
         clock=clock,
     )
+
+
+def _clip_of(storage: Storage, event_id: str) -> Path | None:
+    record = storage.archive.get(event_id)
+    return Path(record.clip.path) if record and record.clip else None
 
 
 def _loaded(perception: LivePerception) -> tuple[Encoder, str] | None:
@@ -169,10 +179,3 @@ class _ShownTriggers:
             f"the file is yours to write: put `{name}: {json.dumps(keys, ensure_ascii=False)}` under triggers, "
             f"list {name} under {listed}, and reload the daemon (systemctl reload vidsense)"
         )
-
-
-def _perceived(perception: LivePerception) -> Iterator[Measurement]:
-    if perception.ready.is_set():
-        for name, count in perception.perceiver.counts().items():
-            text = f"{name.replace('_', ' ').capitalize()} since the start"
-            yield Measurement(f"vidsense_perception_{name}_total", text, count, kind="counter")

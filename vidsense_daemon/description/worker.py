@@ -39,6 +39,7 @@ from vidsense_daemon.base.errors import (
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.description.bursts import BURST_S, MOST_TOGETHER, Bursts, for_each, together
 from vidsense_daemon.description.likeness import RecentLikeness
+from vidsense_daemon.description.tally import DescriptionTally
 from vidsense_daemon.domain.events import Description, DescriptionStatus, EventRecord
 from vidsense_daemon.domain.ports import Describer, DescriptionQueue
 
@@ -68,6 +69,7 @@ class DescriptionWork:
         fallback: Describer,
         *,
         bursts: Bursts | None = None,
+        tally: DescriptionTally | None = None,
         clock: Clock | None = None,
         poll_s: float = _POLL_S,
     ) -> None:
@@ -76,6 +78,7 @@ class DescriptionWork:
         self._describer = describer
         self._fallback = fallback
         self._bursts = bursts
+        self._tally = tally or DescriptionTally(clock=clock)
         self._recent = RecentLikeness()
         self._clock = clock or SystemClock()
         self._poll_s = poll_s
@@ -197,6 +200,7 @@ class DescriptionWork:
         for record in records:
             self._postpone(record.event.id, error, wait_s=wait_s)
         self._resume_at_mono_s = self._clock.mono_s() + wait_s
+        self._tally.unavailable(wait_s=wait_s)
         self._log.warning("describer_unavailable", reason=str(error), wait_s=round(wait_s, 1))
         return _Outcome.UNAVAILABLE
 
@@ -208,6 +212,7 @@ class DescriptionWork:
             return self._fail(record, f"given up after {failures} tries: {error}")
         wait_s = max(delay_for(failures - 1, first_s=_FIRST_RETRY_S, cap_s=_RETRY_CAP_S), error.retry_after_s or 0)
         self._postpone(event_id, error, wait_s=wait_s)
+        self._tally.postponed()
         self._log.warning("description_postponed", event_id=event_id, reason=str(error), wait_s=round(wait_s, 1))
         return _Outcome.POSTPONED
 
@@ -222,6 +227,7 @@ class DescriptionWork:
 
     def _finish(self, event_id: str, words: Description) -> None:
         self._stored += 1
+        self._tally.described(words)
         self._unsettled.append(partial(self._queue.finish, event_id, words, self._clock.now()))
 
     def _postpone(self, event_id: str, error: Exception, *, wait_s: float) -> None:

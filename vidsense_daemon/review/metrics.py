@@ -5,6 +5,7 @@ The numbers are read when somebody asks, not counted twice; what costs a query i
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -164,6 +165,13 @@ class _SlowCounts:
             return self._known
 
 
+_KINDS: Mapping[str, type[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+
+
 class _Families:
     """prometheus_client's side: measurements of one name become one family."""
 
@@ -171,11 +179,14 @@ class _Families:
         self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily] = {}
         for one in self._metrics.measurements():
             family = families.get(one.name)
             if family is None:
-                made = CounterMetricFamily if one.kind == "counter" else GaugeMetricFamily
-                family = families[one.name] = made(one.name, one.text, labels=list(one.labels))
-            family.add_metric(list(one.labels.values()), one.value)
+                family = families[one.name] = _KINDS[one.kind](one.name, one.text, labels=list(one.labels))
+            if isinstance(family, HistogramMetricFamily):
+                buckets = [("+Inf" if bound == math.inf else str(float(bound)), count) for bound, count in one.buckets]
+                family.add_metric(list(one.labels.values()), buckets, one.value)
+            else:
+                family.add_metric(list(one.labels.values()), one.value)
         return families.values()

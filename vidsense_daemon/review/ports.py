@@ -317,8 +317,9 @@ class Measurement:
     name: str
     text: str
     value: float
-    kind: Literal["gauge", "counter"] = "gauge"
+    kind: Literal["gauge", "counter", "histogram"] = "gauge"
     labels: Mapping[str, str] = field(default_factory=dict)
+    buckets: tuple[tuple[float, int], ...] = ()  # of a histogram: how many were not above each bound; value: their sum
 
 
 Measurements = Callable[[], Iterable[Measurement]]

@@ -110,17 +110,18 @@ class EventArchive:
         """How many of each thing stand in the database: what `status` and the tests of an operator ask."""
         t = tables
         description, delivery = t.descriptions.c.status, t.deliveries.c.status
+        states = select(delivery, func.count().label("many")).group_by(delivery)
         questions = {
             "events": select(func.count()).select_from(t.events),
             "events_open": select(func.count()).where(t.events.c.state == EventState.OPEN.value),
             "stills": select(func.count()).select_from(t.stills),
             "windows": select(func.count()).select_from(t.windows),
             "descriptions_pending": select(func.count()).where(description == DescriptionStatus.PENDING.value),
-            "deliveries_pending": select(func.count()).where(delivery == DeliveryStatus.PENDING.value),
-            "deliveries_dead": select(func.count()).where(delivery == DeliveryStatus.DEAD.value),
         }
         with self._database.read() as connection:
-            return {name: connection.execute(question).scalar_one() for name, question in questions.items()}
+            counts = {name: connection.execute(question).scalar_one() for name, question in questions.items()}
+            deliveries = {row.status: row.many for row in connection.execute(states)}
+        return counts | {f"deliveries_{status.value}": deliveries.get(status.value, 0) for status in DeliveryStatus}
 
 
 def cursor_of(record: EventRecord) -> str:
