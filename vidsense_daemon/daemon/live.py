@@ -1,9 +1,9 @@
 """The daemon: starts the stages in order, watches over them, stops them in order.
 
     start  lock → database → http → db-writer → perception (loads the encoder) → cameras → description → delivery
-           → schedule
-    stop   http → cameras → perception (what waits is perceived) → description (its work stays pending) → delivery
-           → db-writer drains → database → lock
+           → feedback → schedule
+    stop   http → feedback → cameras → perception (what waits is perceived) → description (its work stays pending)
+           → delivery → db-writer drains → database → lock
 
 `run` is called by the main thread, which does nothing but feed systemd's watchdog, and only while every worker's last
 beat is younger than that worker's own limit.
@@ -43,7 +43,7 @@ from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.store.lock import StateLock
 
 _LOOK_EVERY_S = 1.0
-_STAGES = ("http", "capture-", "perception", "description", "delivery", "db-writer")  # as they stop
+_STAGES = ("http", "feedback", "capture-", "perception", "description", "delivery", "db-writer")  # as they stop
 _STOP_WITHIN_S = 8.0  # systemd and people expect ten; the rest is for closing files
 _DEGRADED = "the database takes nothing, events are kept in memory"
 _ENCODER_LIMIT_S = 300.0  # weights on a slow disk; only then is a silent perception thread stuck
@@ -153,6 +153,7 @@ class Daemon:
                 self._watched.add(camera, perception).start()
             self._crew.add("description", description.run, beat_limit_s=self._description_limit_s()).start()
             self._crew.add("delivery", self._alerting.run).start()
+            self._crew.add("feedback", perception.teaching.run).start()
             while not self._ending.is_set():
                 with self._schedule(storage):
                     self._watch_over(storage, perceiving)

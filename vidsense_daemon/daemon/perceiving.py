@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import backends
 from vidsense_daemon.daemon.storage import Storage, calm_file
+from vidsense_daemon.daemon.teaching import Teaching
 from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.domain.ports import Encoder, EventSink
 from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
-from vidsense_daemon.perception.watch import always_enabled
+from vidsense_daemon.perception.watch import HeadOf, always_enabled, no_head
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings
 
@@ -34,6 +35,7 @@ def build_perceiver(
     source: Source,
     is_enabled: Callable[[str, str], bool] = always_enabled,
     book: CalmBook | None = None,
+    head_of: HeadOf = no_head,
 ) -> Perceiver:
     """A perceiver of these cameras' triggers; ``encoder_backend`` decides which of them can be watched."""
     return Perceiver(
@@ -45,12 +47,16 @@ def build_perceiver(
         window_frames=settings.window.frames,
         is_enabled=is_enabled,
         book=book,
+        head_of=head_of,
         labels=backends.labels_seen(settings.labels, encoder_backend=encoder_backend),
     )
 
 
 class LivePerception:
-    """Body of the perception worker; once `ready` is set, `encoder`, its backend and `perceiver` are there."""
+    """Body of the perception worker; once `ready` is set, `encoder`, its backend and `perceiver` are there.
+
+    `teaching` is the body of another worker: what it learns from verdicts counts in the perceiver.
+    """
 
     def __init__(
         self,
@@ -62,10 +68,15 @@ class LivePerception:
         is_enabled: Callable[[str, str], bool],
     ) -> None:
         self._settings = settings
-        self._cameras = cameras
+        self._cameras = {camera.name: camera for camera in cameras}  # replaced as a whole: other threads read it
         self._storage = storage
         self._sink = sink
         self._is_enabled = is_enabled
+        self.teaching = Teaching(
+            storage,
+            cameras=lambda: tuple(self._cameras.values()),
+            encoder=lambda: self.encoder.name if self.ready.is_set() else None,
+        )
         self.mailbox = FrameMailbox()
         self._runs: dict[str, str] = {}  # of each camera's newest frame; a camera's own thread alone touches its entry
         self.ready = threading.Event()
@@ -85,6 +96,7 @@ class LivePerception:
 
     def change_triggers(self, camera: ResolvedCamera) -> None:
         """Look for what ``camera`` lists now; only once it is `ready`."""
+        self._cameras = {**self._cameras, camera.name: camera}
         self.perceiver.change_triggers(
             camera.name, backends.trigger_rules(camera, encoder_backend=self.encoder_backend)
         )
@@ -99,12 +111,13 @@ class LivePerception:
                 self._settings,
                 encoder=self.encoder,
                 encoder_backend=self.encoder_backend,
-                cameras=self._cameras,
+                cameras=tuple(self._cameras.values()),
                 sink=self._sink,
                 mailbox=self.mailbox,
                 source=Source.LIVE,
                 is_enabled=self._is_enabled,
                 book=CalmBook(encoder=self.encoder.name, path=calm_file(folder)),
+                head_of=self.teaching.head_of,
             )
             self.ready.set()
         self.perceiver.run(worker)

@@ -35,26 +35,29 @@ class FeedbackHead:
 
     def term(self, change: NDArray[np.float32]) -> float:
         """What is added to a look's presence; ``change`` (D,) is what is new in it, as the encoder alone has it."""
-        likeness = self.keys @ unit(change)  # (N,)
-        return float(terms(likeness[None], self.good, strength=self.strength, sharpness=self.sharpness)[0])
+        affinity = affinities(self.keys @ unit(change), sharpness=self.sharpness)  # (N,)
+        for_it, against = (affinity[chosen].mean() if chosen.any() else 0.0 for chosen in (self.good, ~self.good))
+        return float(terms_of(for_it, against, strength=self.strength, sharpness=self.sharpness))
 
 
-def terms(
-    likeness: NDArray[np.float32], good: NDArray[np.bool_], *, strength: float, sharpness: float
+def affinities(likeness: NDArray[np.float32], *, sharpness: float) -> NDArray[np.float64]:
+    """A of cosines."""
+    affinity: NDArray[np.float64] = np.exp(-sharpness * (1 - likeness.astype(np.float64)))
+    return affinity
+
+
+def terms_of(
+    for_it: NDArray[np.float64] | float, against: NDArray[np.float64] | float, *, strength: float, sharpness: float
 ) -> NDArray[np.float64]:
-    """The terms (M,) of M looks whose cosines with the N judged ones are ``likeness`` (M, N)."""
-    affinity = np.exp(-sharpness * (1 - likeness.astype(np.float64)))  # (M, N)
-    for_it, against = _mean(affinity, good), _mean(affinity, ~good)  # (M,)
-    vote = (for_it - against) / (for_it + against + math.exp(-sharpness * (1 - _UNLIKE)))  # (M,)
-    term: NDArray[np.float64] = strength * np.minimum(vote, 0)
+    """The terms of looks whose mean affinities with good and with bad ones these are."""
+    nothing = math.exp(-sharpness * (1 - _UNLIKE))  # ε
+    vote = (for_it - against) / (for_it + against + nothing)
+    term: NDArray[np.float64] = strength * np.minimum(vote, 0.0)
     return term
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of length 1 along the last axis; what is 0 stays 0."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-
-
-def _mean(affinity: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    return affinity[:, chosen].mean(axis=1) if chosen.any() else np.zeros(len(affinity))
+    units: NDArray[np.float32] = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return units

@@ -28,6 +28,7 @@ from vidsense_daemon.settings.blocks import (
     WholeNumber,
     Words,
 )
+from vidsense_daemon.settings.feedback import FeedbackBlock
 from vidsense_daemon.settings.hooks import Hook
 from vidsense_daemon.settings.hours import time_of_day
 from vidsense_daemon.settings.resolved import ResolvedCamera, merged, resolve
@@ -164,6 +165,8 @@ class Trigger(Block):
     `vidsense triggers backtest` finds a value for so many events a day."""
     queries: tuple[Words, ...] = Field(default=(), max_length=20)
     """Questions about its events, instead of those of the camera and of the `describer` block."""
+    feedback: FeedbackBlock = FeedbackBlock()
+    """What is learned from `vidsense events feedback`."""
     enabled: bool = True
     """Whether it makes events."""
 
