@@ -39,7 +39,7 @@ class NotedSource(Source):
 
 
 def stills_of(watched: Watched) -> list[Still]:
-    return [frame.still for frame in watched.frames if frame.still]
+    return [frame.still for frame in watched.frames if frame.still and frame.moving]
 
 
 def sizes_of(watched: Watched) -> list[tuple[int, int]]:

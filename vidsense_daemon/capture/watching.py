@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,12 +31,13 @@ from vidsense_daemon.capture.source import DecodedFrame, Source
 from vidsense_daemon.capture.timeline import LiveTimeline, Moment, RecordedTimeline
 from vidsense_daemon.capture.views import Scaler
 from vidsense_daemon.capture.wire import pack_frame
-from vidsense_daemon.domain.frames import Still
+from vidsense_daemon.domain.frames import Frame, Still
 
 _PROGRESS_EVERY_S = 2.0
 _BLIND_S = 2.0  # without a whole frame
 _CALM_NAP_S = 0.5  # motion is noticed a quarter of a second later on average; keyframes are two seconds apart
 _BUSY_NAP_S = 0.2  # at five looks a second: one look late at most
+_CALM_STILL_EVERY_S = 60.0  # one costs some 20 ms and 200 kB
 _UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
 
 Orders = Callable[[], Sequence[dict[str, Any]]]
@@ -81,6 +82,7 @@ class Watch:
         self._at_s = 0.0  # stream time of the newest decoded frame
         self._whole_at_s = 0.0  # and of the newest one without damage
         self._seen_mono_s = mono_s()
+        self._still_due_s = 0.0  # stream time of the next still while nothing moves
 
     def look_ahead(self, source: Source) -> None:
         """Learn the background from all of a recording, before it is watched."""
@@ -156,7 +158,19 @@ class Watch:
             picture, moment, lambda begins: self._take_still(frame, moment.captured_at, begins=begins)
         )
         if sampled is not None:
-            self._outlet.send(pack_frame(sampled))
+            self._outlet.send(pack_frame(self._with_calm_still(sampled, frame)))
+
+    def _with_calm_still(self, sampled: Frame, frame: DecodedFrame) -> Frame:
+        """A calm camera is seen on the live page, too: now and then a frame has a still although nothing moves.
+
+        Of the stream that is open anyway. A recording that is read in one go has nobody who looks on.
+        """
+        if sampled.still is not None or sampled.index == 0:
+            self._still_due_s = sampled.pts_s + (_CALM_STILL_EVERY_S if sampled.still else 0)
+        if sampled.moving or self._options.pace == "asap" or sampled.pts_s < self._still_due_s:
+            return sampled
+        self._still_due_s = sampled.pts_s + _CALM_STILL_EVERY_S
+        return replace(sampled, still=self._still(frame, sampled.captured_at))
 
     def _take_still(self, frame: DecodedFrame, captured_at: datetime, *, begins: bool) -> Still | None:
         """Of the main stream when it has one; at once, of the frame itself, when a motion begins."""

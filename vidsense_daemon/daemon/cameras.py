@@ -6,6 +6,7 @@ The main thread starts and stops cameras; what capture says of one arrives in th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.base.worker import Worker
@@ -73,7 +74,8 @@ class WatchedCameras:
 
         def note_frame(frame: Frame) -> None:
             self._board.saw(frame)
-            perception.put(frame)
+            # a calm picture is for those who look on: an event is shown by pictures in which something moves
+            perception.put(frame if frame.moving else replace(frame, still=None))
 
         supervisor = CameraSupervisor(
             camera.name,

@@ -63,5 +63,5 @@ class Frame:
     changed_ratio: float  # of the pixels, against the sampled frame before
     scene_changed: bool  # IR switch, light, moved camera: not motion
     zones: tuple[str, ...]  # those in which something moves
-    still: Still | None  # at most one a second while things move
+    still: Still | None  # at most one a second while things move; of a live camera one a minute while nothing does
     block_change: float = 0.0  # grey levels: how much the most changed block differs from the sampled frame before

@@ -1,7 +1,7 @@
 """What each camera does right now: the daemon tells it, the live page and the metrics read it.
 
 Capture threads write, HTTP threads read. The newest still is kept as the JPEG that capture made anyway, so the live
-page costs no decoding; it shows the last moment in which something moved.
+page costs no decoding; it shows the last moment in which something moved, or the last minute of a calm camera.
 """
 
 from __future__ import annotations

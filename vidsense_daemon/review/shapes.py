@@ -116,7 +116,7 @@ class CameraJson(BaseModel):
     frames: Annotated[int, Field(description="sampled frames since the daemon's start")]
     last_frame_at_ms: int | None
     last_motion_at_ms: int | None
-    still_url: Annotated[str | None, Field(description="the newest still; null when nothing has moved yet")]
+    still_url: Annotated[str | None, Field(description="the newest still; null before the first one")]
 
 
 def event_json(record: EventRecord, marks: Marks) -> EventJson:

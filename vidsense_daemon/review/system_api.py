@@ -72,7 +72,7 @@ class SystemApi:
         return camera_json(sight)
 
     def still(self, name: CameraName) -> Response:
-        """The newest still of a camera: the last moment in which something moved."""
+        """The newest still of a camera: when something last moved, or of the last minute when nothing does."""
         sight = self._board.camera(name)
         if sight is None or sight.still is None:
             raise Problem(404, f"there is no still of a camera {name} yet")
