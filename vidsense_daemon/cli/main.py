@@ -25,6 +25,7 @@ from vidsense_daemon.cli import (
     describer,
     doctor,
     events,
+    explain,
     hooks,
     init,
     install,
@@ -58,6 +59,7 @@ _COMMANDS = (
     models,
     db,
     train,
+    explain,
     demo,
 )
 

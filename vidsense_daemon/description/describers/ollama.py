@@ -27,7 +27,13 @@ from vidsense_daemon.base.errors import (
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.description.cleaning import plain
 from vidsense_daemon.description.describers.private_loop import PrivateLoop
-from vidsense_daemon.description.describers.server import LoadedModel, Question, Reply, ServedModel
+from vidsense_daemon.description.describers.server import (
+    InstalledModel,
+    LoadedModel,
+    Question,
+    Reply,
+    ServedModel,
+)
 from vidsense_daemon.description.families import family_of, is_dead
 
 BACKEND = "ollama"
@@ -126,6 +132,20 @@ class Ollama:
             )
             for model in answer.models
         ]
+
+    def installed(self) -> list[InstalledModel]:
+        """What lies on the server's disk, whatever the operator has chosen; largest first."""
+        answer = self._run(lambda client: client.list(), timeout_s=_LOOK_TIMEOUT_S)
+        models = [
+            InstalledModel(
+                name=model.model or "",
+                size_bytes=int(model.size or 0),
+                parameters=(model.details and model.details.parameter_size) or "",
+                quantization=(model.details and model.details.quantization_level) or "",
+            )
+            for model in answer.models
+        ]
+        return sorted(models, key=lambda model: -model.size_bytes)
 
     def pull(self) -> Iterator[PullProgress]:
         """Download the model, step by step; the caller shows the progress and may stop at any step.

@@ -62,6 +62,16 @@ class LoadedModel:
     context_tokens: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model on the server's disk."""
+
+    name: str
+    size_bytes: int
+    parameters: str  # as the server writes it, such as "7B"; may be empty
+    quantization: str  # such as "Q2_K"; may be empty
+
+
 class ModelServer(Protocol):
     """One model on one server; blocking calls, one in flight at a time."""
 

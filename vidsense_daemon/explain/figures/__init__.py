@@ -1,0 +1,1 @@
+"""One file a part of the report: what was computed becomes figures and tables."""
