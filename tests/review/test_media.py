@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vidsense_daemon.review.media import clip_response, still_response
+from vidsense_daemon.review.media import clip_response, read_still
 from vidsense_daemon.review.problems import Problem
 
 
@@ -21,16 +21,16 @@ def media_dir(tmp_path: Path) -> Path:
 
 
 def test_a_plain_file_inside_is_served(media_dir: Path) -> None:
-    answer = still_response(str(media_dir / "still.jpg"), media_dir=media_dir)
+    jpeg = read_still(str(media_dir / "still.jpg"), media_dir=media_dir)
 
-    assert answer.body == b"\xff\xd8\xff\xd9"
+    assert jpeg == b"\xff\xd8\xff\xd9"
 
 
 @pytest.mark.parametrize("name", ["../secret.jpg", "x/../../secret.jpg", "gone.jpg", "nul\0.jpg", ""])
 def test_what_lies_outside_is_as_good_as_gone(name: str, media_dir: Path) -> None:
     """Somebody edited the database: the path leads out of the folder, or nowhere."""
     for serve in (
-        lambda path: still_response(str(path), media_dir=media_dir),
+        lambda path: read_still(str(path), media_dir=media_dir),
         lambda path: clip_response(path, media_dir=media_dir),
     ):
         with pytest.raises(Problem, match="no longer there"):
@@ -45,6 +45,6 @@ def test_links_and_pipes_are_not_followed(media_dir: Path) -> None:
 
     for name in ("link.jpg", "folder/secret.jpg", "pipe.jpg"):
         with pytest.raises(Problem):
-            still_response(str(media_dir / name), media_dir=media_dir)
+            read_still(str(media_dir / name), media_dir=media_dir)
         with pytest.raises(Problem):
             clip_response(media_dir / name, media_dir=media_dir)

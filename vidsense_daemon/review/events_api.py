@@ -11,10 +11,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from vidsense_daemon.base.clock import Clock, from_ms, to_ms
 from vidsense_daemon.domain.events import EventRecord, Severity, Source, Verdict
 from vidsense_daemon.review.listing import CURSOR_PATTERN, Listing, Wanted
-from vidsense_daemon.review.media import clip_response, still_response
+from vidsense_daemon.review.media import clip_response, jpeg_response, read_still
 from vidsense_daemon.review.ports import Attention, Ports
 from vidsense_daemon.review.problems import Problem, may_answer
 from vidsense_daemon.review.shapes import DeliveryJson, EventJson, EventsJson, delivery_json, event_json
+from vidsense_daemon.review.thumbnails import WIDTH_PX, Thumbnails
 
 _YEAR_10000_MS = 253_402_300_800_000
 LONGEST_NOTE = 1000
@@ -79,6 +80,7 @@ class EventsApi:
 
     def __init__(self, ports: Ports, *, listing: Listing, clock: Clock) -> None:
         self._ports = ports
+        self._thumbnails = Thumbnails(media_dir=ports.media_dir)
         self._listing = listing
         self._clock = clock
 
@@ -216,11 +218,18 @@ class EventsApi:
             raise Problem(409, "the event is still open, or is being described right now")
         return self._json(record)
 
-    def still(self, event_id: EventId, captured_at_ms: Annotated[int, Path(ge=0, lt=_YEAR_10000_MS)]) -> Response:
+    def still(
+        self,
+        event_id: EventId,
+        captured_at_ms: Annotated[int, Path(ge=0, lt=_YEAR_10000_MS)],
+        small: Annotated[bool, Query(description=f"at most {WIDTH_PX} px wide, for lists")] = False,
+    ) -> Response:
         """A still, as it was stored."""
         for still in self._record(event_id).stills:
             if to_ms(still.captured_at) == captured_at_ms:
-                return still_response(still.path, media_dir=self._ports.media_dir)
+                if small:
+                    return jpeg_response(self._thumbnails.of(still.path, width_px=still.width_px))
+                return jpeg_response(read_still(still.path, media_dir=self._ports.media_dir))
         raise Problem(404, f"the event {event_id} has no still of that moment")
 
     def clip(self, event_id: EventId) -> Response:

@@ -23,13 +23,13 @@ def jpeg_response(jpeg: bytes) -> Response:
     return Response(jpeg, media_type="image/jpeg", headers=FOR_EVER)
 
 
-def still_response(path: str, *, media_dir: Path) -> Response:
+def read_still(path: str, *, media_dir: Path) -> bytes:
     """The JPEG file at ``path``.
 
     Raises:
         Problem: 404, it is gone, or no plain file inside the media folder.
     """
-    return jpeg_response(_read(_inside(Path(path), media_dir)))
+    return _read(_inside(Path(path), media_dir))
 
 
 def clip_response(path: Path, *, media_dir: Path) -> Response:

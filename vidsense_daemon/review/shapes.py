@@ -147,15 +147,15 @@ def event_json(record: EventRecord, marks: Marks) -> EventJson:
     )
 
 
-def still_url(event_id: str, still: StoredStill) -> str:
+def still_url(event_id: str, still: StoredStill, *, small: bool = False) -> str:
     """By the moment and not by a number: a still that comes later must not take over an address that is cached."""
-    return f"/api/events/{event_id}/stills/{to_ms(still.captured_at)}.jpg"
+    return f"/api/events/{event_id}/stills/{to_ms(still.captured_at)}.jpg{'?small=true' if small else ''}"
 
 
-def best_still_url(record: EventRecord) -> str | None:
+def best_still_url(record: EventRecord, *, small: bool = False) -> str | None:
     """The still that shows most of the event: its peak, else the last one; none when it has none."""
     stills = sorted(record.stills, key=lambda still: (still.role == "peak", still.captured_at))
-    return still_url(record.event.id, stills[-1]) if stills else None
+    return still_url(record.event.id, stills[-1], small=small) if stills else None
 
 
 def delivery_json(delivery: Delivery) -> DeliveryJson:
