@@ -111,7 +111,7 @@ def teaching(*people: bool, strength: float = 100.0) -> FeedbackHead:
     key[:, 0] = 1.0
     key[:, 3] = -0.4  # less of the grey that was there before
     keys = key / np.linalg.norm(key, axis=1, keepdims=True)
-    return FeedbackHead(keys, np.array(people), strength=strength, sharpness=8.0)
+    return FeedbackHead(np.zeros(DIMENSION, np.float32), keys, np.array(people), strength=strength, sharpness=8.0)
 
 
 def perceiving(

@@ -27,8 +27,8 @@ from vidsense_daemon.perception.feedback_head import FeedbackHead, affinities, t
 
 LOST_COUNTS = {Severity.INFO: 1, Severity.WARNING: 2, Severity.ALERT: 4}  # w: as many spared events as one lost one
 _OCCASION = timedelta(minutes=10)
-_STRENGTHS = (0.5, 1.0, 2.0, 4.0)  # α, the gentlest first: of two that serve alike it is taken
-_SHARPNESSES = (4.0, 8.0, 16.0)  # β
+_STRENGTHS = (1.0, 2.0, 4.0)  # α, the gentlest first: of two that serve alike it is taken
+_SHARPNESSES = (2.0, 4.0, 8.0)  # β
 _MOST = 1_000  # the newest verdicts: what a camera shows changes with the seasons
 
 Bools = NDArray[np.bool_]
@@ -68,7 +68,9 @@ def try_feedback(
     if n_good < min_good or n_bad < min_bad:
         reason = f"too few verdicts: {n_good} good of {min_good} and {n_bad} bad of {min_bad} needed"
         return FeedbackTrial(n_good, n_bad, 0, 0, 0, None, reason)
-    keys = unit(np.stack([lesson.look.change for lesson in lessons]))  # (N, D)
+    looks = unit(np.stack([lesson.look.change for lesson in lessons]))  # (N, D)
+    centre = looks.mean(axis=0)  # of all: it knows no verdict
+    keys = unit(looks - centre)
     past = _Past(keys, good, _occasions(lessons), _margins(lessons), weight=LOST_COUNTS[severity])
     spared, lost = past.held_out()
     reason = f"it would have spared {spared} of {n_bad} false events and lost {lost} of {n_good} true ones"
@@ -76,7 +78,7 @@ def try_feedback(
     if chosen is None or spared <= past.weight * lost:
         head, reason = None, f"{reason}: not worth it, a lost one counts {past.weight}"
     else:
-        head = FeedbackHead(keys, good, strength=chosen[0], sharpness=chosen[1])
+        head = FeedbackHead(centre, keys, good, strength=chosen[0], sharpness=chosen[1])
     return FeedbackTrial(n_good, n_bad, past.occasions.max() + 1, spared, lost, head, reason)
 
 
