@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from vidsense_daemon.alerts.payload import AlertJson, event_payload, message_id, payload_bytes, payload_schema
-from vidsense_daemon.domain.events import DeliveryPhase
+from vidsense_daemon.alerts.payload import (
+    AlertJson,
+    add_links,
+    event_payload,
+    message_id,
+    payload_bytes,
+    payload_schema,
+)
+from vidsense_daemon.domain.events import DeliveryPhase, StoredClip
 
 from .fakes import record
 
@@ -51,6 +59,7 @@ def test_an_alert_says_what_where_and_when() -> None:
                 "score": 0.31,
             }
         ],
+        "clip": None,
         "description": None,
     }
 
@@ -69,6 +78,17 @@ def test_the_second_message_carries_the_description_under_the_same_id() -> None:
         "answers": [{"question": "How many people?", "answer": "one"}],
         "details": {"people": 1},
     }
+
+
+def test_a_clip_is_named_and_linked_once_it_is_there() -> None:
+    """It is complete some seconds after the event's end: the description's message mostly has it."""
+    clip = StoredClip("/var/lib/vidsense/a.mp4", record().event.started_at, 12.5)
+    payload = event_payload(replace(record(described=True), clip=clip), DeliveryPhase.DESCRIBED)
+    add_links(payload, "https://home.example/", replace(record(), clip=clip))
+
+    assert payload["clip"] == {"path": clip.path, "started_at_ms": 1777916523000, "duration_s": 12.5}
+    assert payload["clip_link"] == "https://home.example/api/events/1777916523000-abcdef/clip.mp4"
+    assert TypeAdapter(AlertJson).validate_python(payload, strict=True) == payload
 
 
 def test_every_phase_is_a_message_of_its_own() -> None:

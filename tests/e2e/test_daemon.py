@@ -76,6 +76,8 @@ def test_a_killed_daemon_loses_no_event_and_sends_the_unsent_alert_after_the_res
         )
     recovered = next(each for each in household.events() if each["id"] == event["id"])
     assert recovered["state"] == "closed"
+    assert recovered["clip"]  # as far as it had been cut
+    assert household.vidsense("db", "check").returncode == 0
 
 
 def test_a_second_daemon_on_the_same_state_folder_is_refused(household: Household, street_camera: RtspCamera) -> None:

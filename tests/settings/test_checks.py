@@ -96,3 +96,12 @@ def test_mistakes_between_keys_come_with_the_others(report: Report) -> None:
     said = report(camera_with(triggers="[persn]", transport="tpc"))
 
     assert "has 2 mistakes" in said
+
+
+@pytest.mark.parametrize("asked", ["{}", "{enabled: true}"])
+def test_a_camera_that_hides_something_has_no_clips(read: Read, asked: str) -> None:
+    """Films are copied as they come: they would show what the mask hides, whatever is asked for."""
+    settings = read(camera_with(privacy_masks='["0,0,1,0,1,1"]', clips=asked))
+
+    assert not settings.camera("porch").has_clips
+    assert read(ONE_CAMERA).camera("porch").has_clips

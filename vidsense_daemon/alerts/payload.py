@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from vidsense_daemon.alerts.words import summary, title
 from vidsense_daemon.base.clock import to_ms
-from vidsense_daemon.domain.events import DeliveryPhase, Description, EventRecord, StoredStill
+from vidsense_daemon.domain.events import DeliveryPhase, Description, EventRecord, StoredClip, StoredStill
 from vidsense_daemon.domain.frames import Box
 
 SCHEMA_VERSION: Final = 1
@@ -39,6 +39,14 @@ class StillJson(TypedDict):
     height_px: int
     box: _BoxJson
     score: float
+
+
+class ClipJson(TypedDict):
+    """A short film of the event, on the daemon's own disk."""
+
+    path: Annotated[str, Field(description="absolute path of the MP4 file")]
+    started_at_ms: _AtMs
+    duration_s: float
 
 
 class AnswerJson(TypedDict):
@@ -93,11 +101,15 @@ class AlertJson(TypedDict):
     first_box: _BoxJson
     last_box: _BoxJson
     stills: list[StillJson]
+    clip: Annotated[ClipJson | None, Field(description="null until it is complete, some seconds after the event's end")]
     description: DescriptionJson | None
     others: NotRequired[
         Annotated[list[OtherJson], Field(description="events that were held back and are told in this message")]
     ]
     link: NotRequired[Annotated[str, Field(description="where the event can be looked at, when the hook knows")]]
+    clip_link: NotRequired[
+        Annotated[str, Field(description="where the clip can be played, when there is one and the hook knows")]
+    ]
     still_jpeg_base64: NotRequired[
         Annotated[str, Field(description="the best still itself, when the hook is set to attach it")]
     ]
@@ -128,6 +140,7 @@ def event_payload(record: EventRecord, phase: DeliveryPhase, others: Sequence[Ev
         "first_box": _box(event.first_box),
         "last_box": _box(event.last_box),
         "stills": [_still(still) for still in record.stills],
+        "clip": _clip(record.clip) if record.clip else None,
         "description": _description(record.description) if record.description else None,
     }
     if others:
@@ -144,6 +157,13 @@ def payload_schema() -> dict[str, Any]:
     """The JSON schema (2020-12) of the payload; docs/alert-payload.schema.json is this, printed."""
     schema = TypeAdapter(AlertJson).json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def add_links(payload: AlertJson, base_url: str, record: EventRecord) -> None:
+    """Say where the event, and its clip when there is one, can be looked at."""
+    payload["link"] = event_link(base_url, record)
+    if record.clip is not None:
+        payload["clip_link"] = f"{base_url.rstrip('/')}/api/events/{record.event.id}/clip.mp4"
 
 
 def event_link(base_url: str, record: EventRecord) -> str:
@@ -188,6 +208,10 @@ def _still(still: StoredStill) -> StillJson:
         "box": _box(still.box),
         "score": still.score,
     }
+
+
+def _clip(clip: StoredClip) -> ClipJson:
+    return {"path": clip.path, "started_at_ms": to_ms(clip.started_at), "duration_s": clip.duration_s}
 
 
 def _description(description: Description) -> DescriptionJson:

@@ -23,7 +23,7 @@ from vidsense_daemon.domain.events import DeliveryPhase
 _RENDERING = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError)
 
 # keys that not every payload has: a template may ask for them without asking first whether they are there
-_ABSENT = {"others": (), "link": "", "still_jpeg_base64": ""}
+_ABSENT = {"others": (), "link": "", "clip_link": "", "still_jpeg_base64": ""}
 
 
 class MessageTemplate:

@@ -31,6 +31,7 @@ def event_json(record: EventRecord) -> dict[str, Any]:
         "verdict": record.opinion.verdict.value if record.opinion else None,
         "note": record.opinion.note if record.opinion else "",
         "stills": [still.path for still in record.stills],
+        "clip": record.clip.path if record.clip else None,
         "description": description_json(record.description) if record.description else None,
     }
 

@@ -177,6 +177,8 @@ def _lines(record: EventRecord) -> Iterator[str]:
         yield f"  acknowledged {record.acknowledged_at.astimezone():%Y-%m-%d %H:%M:%S}"
     for still in record.stills:
         yield f"  still        {still.role:<6} {still.path}"
+    if record.clip:
+        yield f"  clip         {record.clip.duration_s:.0f} s   {record.clip.path}"
 
 
 def _export(args: argparse.Namespace) -> int:

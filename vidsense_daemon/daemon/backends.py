@@ -123,7 +123,7 @@ def build_retention(settings: RetentionBlock, storage: Storage) -> Retention:
         rules=(everything, *special),
         keep_windows=timedelta(days=settings.keep_windows_days),
         max_media_bytes=None if settings.max_media_gb is None else round(settings.max_media_gb * _GB),
-        min_free_bytes=round(settings.min_free_gb * _GB),
+        min_free_bytes=least_free_bytes(settings),
         reserve=storage.reserve,
     )
 
@@ -159,6 +159,11 @@ def stream_options(camera: ResolvedCamera, *, picture_px: int, **overrides: Any)
 
 
 def default_threads() -> int:
+def least_free_bytes(settings: RetentionBlock) -> int:
+    """What is to stay free on the disk."""
+    return round(settings.min_free_gb * _GB)
+
+
     """Half of the processors that this process may use: the cameras' decoders and the describer want some too."""
     return max(1, len(os.sched_getaffinity(0)) // 2)
 
@@ -167,3 +172,8 @@ def resolved_cameras(settings: Settings) -> list[ResolvedCamera]:
     """The enabled cameras with all that applies to them."""
     cameras = (settings.camera(name) for name in settings.cameras)
     return [camera for camera in cameras if camera.enabled]
+        "clips": camera.has_clips,
+        "clip_before_s": camera.clips.before_s,
+        "clip_after_s": camera.clips.after_s,
+        "clip_max_s": camera.clips.max_s,
+        "clips_of_main": camera.clips.stream == "main" and camera.substream_url is not None,

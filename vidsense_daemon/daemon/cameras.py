@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+import structlog
+
 from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.budget import FrameBudget
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends
+from vidsense_daemon.daemon.clipping import Clipping
 from vidsense_daemon.daemon.crew import Crew
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.domain.frames import Frame
@@ -48,6 +51,7 @@ class WatchedCameras:
         self._on_connected = on_connected
         self._clock = clock
         self._states: dict[str, CameraState] = {}
+        self._log = structlog.get_logger()
 
     def connected(self) -> dict[str, bool]:
         """Of each camera that has said a word, whether it streams."""
@@ -57,7 +61,7 @@ class WatchedCameras:
         """How many have come to their end: cameras that are files do."""
         return sum(state.phase in _OVER for state in tuple(self._states.values()))
 
-    def add(self, camera: ResolvedCamera, perception: LivePerception) -> Worker:
+    def add(self, camera: ResolvedCamera, perception: LivePerception, clipping: Clipping) -> Worker:
         """A worker that will watch ``camera``; whoever asked for it starts it."""
 
         def note_state(state: CameraState) -> None:
@@ -67,6 +71,8 @@ class WatchedCameras:
             streams = state.phase is CameraPhase.STREAMING
             if before is None or streams is not (before.phase is CameraPhase.STREAMING):
                 self._on_connected(camera.name, streams)
+            if state.phase is not CameraPhase.STREAMING:
+                clipping.stream_ended(camera.name)
             if state.phase in _LOST and (before is None or before.phase is not state.phase):
                 perception.stream_ended(camera.name)
                 if self._one_pass and state.sessions:
@@ -82,13 +88,18 @@ class WatchedCameras:
             backends.stream_options(camera, picture_px=perception.encoder.picture_px),
             on_frame=note_frame,
             on_state=note_state,
+            on_clip=clipping.done,
             budget=self._budget,
             clock=self._clock,
         )
+        if camera.has_clips:
+            clipping.watch(camera.name, supervisor)
+        elif camera.clips.enabled:
+            self._log.info("clips_left_out", camera=camera.name, reason="they would show what its privacy_masks hide")
         worker = self._crew.add(_worker_of(camera.name), supervisor.run, beat_limit_s=camera.stall_limit_s * 4)
         return worker
 
-    def leave(self, names: Collection[str], perception: LivePerception) -> None:
+    def leave(self, names: Collection[str], perception: LivePerception, clipping: Clipping) -> None:
         """Watch these no longer; returns when their streams are closed."""
         self._crew.dismiss({_worker_of(name) for name in names}, within_s=_STOPS_WITHIN_S)
         for name in names:
@@ -96,6 +107,7 @@ class WatchedCameras:
             self._board.forget(name)
             self._budget.leave(name)
             perception.stream_ended(name)
+            clipping.leave(name)
 
 
 def _worker_of(camera: str) -> str:

@@ -25,6 +25,7 @@ from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, WakingSink
 from vidsense_daemon.daemon.cameras import WatchedCameras
+from vidsense_daemon.daemon.clipping import Clipping, ClippingSink
 from vidsense_daemon.daemon.crew import Crew
 from vidsense_daemon.daemon.digesting import DailyDigest
 from vidsense_daemon.daemon.hooks import build_announcers
@@ -125,6 +126,7 @@ class Daemon:
     def _recover(self, storage: Storage) -> None:
         recovered = storage.events.recover(self._clock.now())
         storage.deliveries.due_at_once(self._clock.now())
+        storage.clips.adopt_left(self._clock.now())
         if recovered.events_closed or recovered.descriptions_pending:
             self._log.info(
                 "recovered_after_kill",
@@ -133,11 +135,14 @@ class Daemon:
             )
 
     def _run_workers(self, storage: Storage) -> None:
+        clipping = self._clipping = Clipping(
+            storage.clips, min_free_bytes=lambda: backends.least_free_bytes(self._settings.retention)
+        )
         perception = LivePerception(
             self._settings,
             cameras=self._cameras,
             storage=storage,
-            sink=WakingSink(storage.spool, self._wake),
+            sink=ClippingSink(WakingSink(storage.spool, self._wake), clipping),
             is_enabled=lambda camera, trigger: self._alerting.is_enabled(camera, trigger),
         )
         description = self._description(storage, perception)
@@ -150,7 +155,7 @@ class Daemon:
         perceiving.start()
         if self._await_encoder(perception):
             for camera in self._cameras:
-                self._watched.add(camera, perception).start()
+                self._watched.add(camera, perception, clipping).start()
             self._crew.add("description", description.run, beat_limit_s=self._description_limit_s()).start()
             self._crew.add("delivery", self._alerting.run).start()
             self._crew.add("feedback", perception.teaching.run).start()
@@ -161,6 +166,7 @@ class Daemon:
                     description = self._reload(storage, perception, description)
         self._notifier.stopping()
         self._stop(description)
+        storage.clips.adopt_left(self._clock.now())  # of events that were going on
 
     def _review(self, settings: Settings, storage: Storage, perception: LivePerception) -> ReviewServer:
         return build_review(
@@ -220,7 +226,7 @@ class Daemon:
         shows = "review" in change.stages and settings.review.enabled
         review = self._review(settings, storage, perception) if shows else None
         self._settings, self._cameras = settings, list(cameras.values())
-        self._watched.leave((*change.stopped, *change.restarted), perception)
+        self._watched.leave((*change.stopped, *change.restarted), perception, self._clipping)
         for name in (*change.started, *change.restarted, *change.retriggered):
             perception.change_triggers(cameras[name])
         if "hooks" in change.stages:
@@ -234,7 +240,7 @@ class Daemon:
             description = self._description(storage, perception)
             self._crew.replace("description", description.run, beat_limit_s=self._description_limit_s())
         for name in (*change.started, *change.restarted):
-            self._watched.add(cameras[name], perception).start()
+            self._watched.add(cameras[name], perception, self._clipping).start()
         if "review" in change.stages:
             self._crew.replace("http", review.run if review else None)
         self._on_applied(settings)

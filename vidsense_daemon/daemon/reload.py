@@ -22,7 +22,7 @@ from vidsense_daemon.settings.schema import Settings, Stream
 from vidsense_daemon.settings.secrecy import shown
 
 # reach the stages through the cameras that they apply to
-_OF_CAMERAS = {"cameras", "triggers", "sampling", "motion", *Stream.model_fields}
+_OF_CAMERAS = {"cameras", "triggers", "sampling", "motion", "clips", *Stream.model_fields}
 _STAGES = {
     "hooks": "hooks",
     "describer": "describer",

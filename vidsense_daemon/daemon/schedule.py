@@ -68,7 +68,8 @@ class Schedule:
         self._scheduler.add_listener(self._report_failure, EVENT_JOB_ERROR)
 
     def keep_within_bounds(self) -> None:
-        """Delete what is too old or too much; the retention itself says what."""
+        """Keep the clips that nobody completed; delete what is too old or too much; the retention itself says what."""
+        self._storage.clips.adopt_left(self._clock.now())
         self._retention.run(self._clock.now())
 
     def check_database(self) -> None:

@@ -1,7 +1,7 @@
 """The state folder, opened: the database, the stills beside it, and what reads and writes them.
 
 <state dir>/vidsense.db      events, descriptions, deliveries, window embeddings
-<state dir>/media/           stills
+<state dir>/media/           stills and clips
 <state dir>/cache/           what can be made again: converted weights, what calm cameras score
 <state dir>/vidsense.lock    held by the daemon that runs
 """
@@ -16,6 +16,7 @@ from vidsense_daemon.domain.events import DeliveryPhase, Event
 from vidsense_daemon.store.archive import EventArchive
 from vidsense_daemon.store.backup import open_or_heal
 from vidsense_daemon.store.before_upgrade import copy_before_upgrade
+from vidsense_daemon.store.clips import ClipStore
 from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.deliveries import DeliveryStore
 from vidsense_daemon.store.descriptions import DescriptionStore
@@ -101,6 +102,7 @@ class Storage:
             database=self.database, media=self.media, windows=self.windows, hooks_for=hooks_for, clock=clock
         )
         self.spool = EventSpool(self.events, hooks_for=hooks_for, clock=clock)
+        self.clips = ClipStore(database=self.database, media=self.media)
         self.archive = EventArchive(database=self.database, media=self.media)
         self.deliveries = DeliveryStore(database=self.database, media=self.media)
         self.outbox = SpooledOutbox(self.deliveries, self.spool)

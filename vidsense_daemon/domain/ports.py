@@ -76,6 +76,16 @@ class Recorder(Protocol):
         """Consider a frame; never blocks. Called by the perception thread, each camera's frames in order."""
 
 
+class ClipCutter(Protocol):
+    """Cuts clips from a camera's stream. Both return at once; nothing comes of them where there are no clips."""
+
+    def begin(self, event: Event) -> None:
+        """A live event is stored: its clip begins some seconds before it."""
+
+    def end(self, event: Event) -> None:
+        """It is over: its clip goes on for some seconds, and is then stored."""
+
+
 class Describer(Protocol):
     """Words for an event. Called by the description thread only; may take minutes; must not hang for ever."""
 

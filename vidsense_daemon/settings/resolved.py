@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from vidsense_daemon.settings.addresses import Outline
 
 if TYPE_CHECKING:
-    from vidsense_daemon.settings.schema import Camera, Motion, Sampling, Settings, Trigger
+    from vidsense_daemon.settings.schema import Camera, Clips, Motion, Sampling, Settings, Trigger
 
 _BlockT = TypeVar("_BlockT", bound=BaseModel)
 
@@ -33,10 +33,16 @@ class ResolvedCamera:
     memory_limit_mb: int
     sampling: Sampling
     motion: Motion
+    clips: Clips
     zones: Mapping[str, Outline]
     privacy_masks: tuple[Outline, ...]
     triggers: Mapping[str, Trigger]  # the enabled ones that it lists, in its order
     queries: tuple[str, ...]  # asked beside those of the describer block
+
+    @property
+    def has_clips(self) -> bool:
+        """Whether clips are cut: a copied film would show what a privacy mask hides."""
+        return self.clips.enabled and not self.privacy_masks
 
 
 def merged(settings: Settings, name: str, *, stream_keys: Iterable[str]) -> Camera:
@@ -51,6 +57,7 @@ def merged(settings: Settings, name: str, *, stream_keys: Iterable[str]) -> Came
             **nearer,
             "sampling": _merged_block(settings.sampling, camera.sampling),
             "motion": _merged_block(settings.motion, camera.motion),
+            "clips": _merged_block(settings.clips, camera.clips),
         }
     )
 
@@ -72,6 +79,7 @@ def resolve(settings: Settings, name: str, *, stream_keys: Iterable[str]) -> Res
         memory_limit_mb=camera.memory_limit_mb,
         sampling=camera.sampling,
         motion=camera.motion,
+        clips=camera.clips,
         zones=MappingProxyType({zone: area.coordinates for zone, area in camera.zones.items()}),
         privacy_masks=camera.privacy_masks,
         triggers=MappingProxyType({key: trigger for key, trigger in triggers.items() if trigger.enabled}),

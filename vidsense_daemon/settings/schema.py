@@ -89,6 +89,23 @@ class Motion(Block):
     """Areas where motion is ignored: trees, a road, the camera's clock. Relative points: "x,y,x,y,…", 0 to 1."""
 
 
+class Clips(Block):
+    """Short films of events, copied from the stream as it is: H.264 or H.265 in MP4 files, without sound."""
+
+    enabled: bool = True
+    """Whether they are kept. A camera with `privacy_masks` has none: what is copied cannot be blacked out."""
+    before_s: Number = Field(default=5, ge=0, le=60)
+    """A clip begins at least this long before its event, at the camera's keyframe before that."""
+    after_s: Number = Field(default=5, ge=0, le=60)
+    """It goes on for at least this long after the event's end."""
+    max_s: Number = Field(default=120, ge=10, le=3600)
+    """No clip is longer."""
+    stream: Literal["detect", "main"] = "detect"
+    """Of a camera with a `substream_url`, which one: `detect` is the small one that is watched, which costs nothing.
+
+    `main` is the large one, which then is always open."""
+
+
 class Stream(Block):
     """How streams are read; each key can stand at the top for all cameras, or in a camera for itself."""
 
@@ -135,6 +152,8 @@ class Camera(Stream):
     """Overrides keys of the top `sampling` block for this camera."""
     motion: Motion = Motion()
     """Overrides keys of the top `motion` block for this camera."""
+    clips: Clips = Clips()
+    """Overrides keys of the top `clips` block for this camera."""
     zones: Annotated[dict[Name, Zone], BeforeValidator(_empty_if_none)] = Field(default={})
     """Named areas; a trigger can ask for motion in one of them."""
     privacy_masks: tuple[Area, ...] = ()
@@ -338,6 +357,8 @@ class Settings(Stream, BaseSettings):
     digest: DigestBlock = DigestBlock()
     """The day in a few lines, sent to hooks once a day."""
     review: ReviewBlock = ReviewBlock()
+    clips: Clips = Clips()
+    """Short films of events; a camera may override single keys."""
     """The review pages, the API and the metrics."""
     log: LogBlock = LogBlock()
     """What the daemon writes about itself."""

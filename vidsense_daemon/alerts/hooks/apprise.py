@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from vidsense_daemon.alerts import words
 from vidsense_daemon.alerts.announcement import Announcement
-from vidsense_daemon.alerts.payload import event_link, event_payload
+from vidsense_daemon.alerts.payload import add_links, event_payload
 from vidsense_daemon.alerts.stills import best_still_path
 from vidsense_daemon.alerts.templates import MessageTemplate
 from vidsense_daemon.base.errors import ConfigError, DeliveryError
@@ -69,7 +69,7 @@ class Apprise:
         payload = event_payload(record, delivery.phase, others)
         title, body = payload["title"], words.body(record, others, time_zone=self._time_zone)
         if self._link_base_url is not None:
-            payload["link"] = event_link(self._link_base_url, record)
+            add_links(payload, self._link_base_url, record)
             body += f"\n{payload['link']}"
         still = best_still_path(record) if self._attach_still else None
         result = self._service.notify(

@@ -20,7 +20,7 @@ import httpx
 from vidsense_daemon import __version__
 from vidsense_daemon.alerts.announcement import Announcement, announcement_bytes
 from vidsense_daemon.alerts.hooks.deadline import Deadline
-from vidsense_daemon.alerts.payload import event_link, event_payload, message_id, payload_bytes
+from vidsense_daemon.alerts.payload import add_links, event_payload, message_id, payload_bytes
 from vidsense_daemon.alerts.signatures import Signer
 from vidsense_daemon.alerts.stills import best_still_jpeg
 from vidsense_daemon.alerts.templates import MessageTemplate
@@ -112,7 +112,7 @@ class Webhook:
     def _body(self, delivery: Delivery, record: EventRecord, others: Sequence[EventRecord]) -> bytes:
         payload = event_payload(record, delivery.phase, others)
         if self._link_base_url is not None:
-            payload["link"] = event_link(self._link_base_url, record)
+            add_links(payload, self._link_base_url, record)
         if self._attach_still and (jpeg := best_still_jpeg(record)) is not None:
             payload["still_jpeg_base64"] = base64.b64encode(jpeg).decode()
         return payload_bytes(payload) if self._template is None else self._template.render(payload).encode()
