@@ -1,15 +1,18 @@
-"""`vidsense events feedback`: what an owner says of an event from the shell."""
+"""`vidsense events feedback` and `vidsense triggers feedback`: verdicts from the shell, and what comes of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.store.scenes import Rooms, event, open_rooms, window
+from tests.perception.lessons import cats_and_people
+from tests.store.scenes import NOON, Rooms, event, open_rooms, window
 from vidsense_daemon.cli.main import main
+from vidsense_daemon.store.feedback import FeedbackStore
 
 
 @pytest.fixture
@@ -70,3 +73,56 @@ def test_what_can_not_be_meant_changes_nothing(
     assert said in output.out + output.err
     with rooms.database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM feedback").scalar() == 0
+
+
+# ── vidsense triggers feedback ──────────────────────────────────────────────────────────────────────────────────────
+
+CONFIG = """
+cameras: {door: {url: /dev/video0, triggers: [visitor, dog]}}
+triggers: {visitor: {prompt: a person}, dog: {prompt: a dog}}
+"""
+
+
+@pytest.fixture
+def taught(rooms: Rooms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rooms:
+    """Six cats and six people before the door, each called what it was."""
+    (tmp_path / "vidsense.yaml").write_text(CONFIG)
+    monkeypatch.setenv("VIDSENSE_CONFIG", str(tmp_path / "vidsense.yaml"))
+    feedback = FeedbackStore(rooms.database, given_by="cli")
+    for one in cats_and_people():
+        happened = replace(event(one.event_id, camera="door", trigger="visitor"), prompt="a person", encoder="colours")
+        rooms.events.opened(replace(happened, look=one.look), None, window(camera="door"))
+        feedback.give(one.event_id, verdict=one.verdict, note="", now=NOON)
+    return rooms
+
+
+def test_what_was_learned_is_shown_before_anybody_has_to_trust_it(
+    taught: Rooms, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each camera and trigger: verdicts, false events spared, true ones lost, live or not and why."""
+    visitor, dog = shown(capsys, "triggers", "feedback")  # type: ignore[misc]
+
+    assert (visitor["camera"], visitor["good"], visitor["bad"]) == ("door", 6, 6)
+    assert (visitor["spared"], visitor["lost"], visitor["live"]) == (6, 0, True)
+    assert (dog["live"], dog["reason"]) == (False, "too few verdicts: 0 good of 5 and 0 bad of 5 needed")
+
+
+def test_what_was_learned_is_rolled_back_and_brought_back(taught: Rooms, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--off` says how it stands now; `--on` needs no new verdicts."""
+    (off,) = shown(capsys, "triggers", "feedback", "visitor", "--off")  # type: ignore[misc]
+    assert (off["live"], off["spared"]) == (False, 6)
+    assert "--off" in off["state"]
+
+    (on,) = shown(capsys, "triggers", "feedback", "visitor", "--camera", "door", "--on")  # type: ignore[misc]
+    assert on["live"]
+
+
+@pytest.mark.parametrize("unknown", [["cat"], ["visitor", "--camera", "cellar"]])
+def test_a_trigger_or_camera_that_is_not_there_is_named(
+    taught: Rooms, capsys: pytest.CaptureFixture[str], unknown: list[str]
+) -> None:
+    """And nothing is switched."""
+    assert main(["triggers", "feedback", *unknown, "--off"]) == 1
+
+    assert unknown[-1] in capsys.readouterr().err
+    assert FeedbackStore(taught.database, given_by="cli").revision().switched_off == frozenset()

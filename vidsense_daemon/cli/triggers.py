@@ -1,4 +1,4 @@
-"""`vidsense triggers list|backtest`: what makes events, how strict it is, and what a change would do."""
+"""`vidsense triggers list|backtest|feedback`: what makes events, how strict it is, and what a change would do."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.base.errors import EXIT_OK, PermanentError
+from vidsense_daemon.cli import feedback
 from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("triggers", help="what makes events: list, backtest")
+    parser = subparsers.add_parser("triggers", help="what makes events: list, backtest, feedback")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = actions.add_parser(
@@ -60,6 +61,8 @@ def add(subparsers: Subparsers) -> None:
     add_config_option(trial)
     add_json_option(trial)
     trial.set_defaults(run=_backtest)
+
+    feedback.add(actions)
 
 
 def _positive(text: str) -> float:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import structlog
 
 from vidsense_daemon.base.worker import Worker
-from vidsense_daemon.daemon.storage import Storage
+from vidsense_daemon.daemon.storage import Storage, calm_file
 from vidsense_daemon.domain.events import Severity
+from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.feedback_head import FeedbackHead
 from vidsense_daemon.perception.feedback_trial import FeedbackTrial, of_sentence, try_feedback
 from vidsense_daemon.settings.resolved import ResolvedCamera
@@ -64,6 +65,12 @@ def learned_of(feedback: FeedbackStore, cameras: Sequence[ResolvedCamera], *, en
             if (camera.name, name) in switched_off:
                 off = f"by `vidsense triggers feedback {name} --off`"
             yield Learned(camera.name, name, trigger.severity, trial, len(given) - len(fitting), off)
+
+
+def last_encoder(storage: Storage, feedback: FeedbackStore) -> str:
+    """The encoder that the daemon ran last, as far as the state folder tells; for who does not load one."""
+    lessons = feedback.lessons()
+    return CalmBook(encoder=None, path=calm_file(storage.state_dir)).encoder or (lessons[-1].encoder if lessons else "")
 
 
 class Teaching:

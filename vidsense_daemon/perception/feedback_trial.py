@@ -79,7 +79,7 @@ def try_feedback(
         head, reason = None, f"{reason}: not worth it, a lost one counts {past.weight}"
     else:
         head = FeedbackHead(centre, keys, good, strength=chosen[0], sharpness=chosen[1])
-    return FeedbackTrial(n_good, n_bad, past.occasions.max() + 1, spared, lost, head, reason)
+    return FeedbackTrial(n_good, n_bad, int(past.occasions.max()) + 1, spared, lost, head, reason)
 
 
 class _Past:
