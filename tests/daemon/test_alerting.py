@@ -21,6 +21,7 @@ from vidsense_daemon.domain.events import DeliveryPhase, Severity
 from vidsense_daemon.settings.load import parse
 from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.store.acknowledgements import Acknowledgements
+from vidsense_daemon.store.switches import SwitchStore
 
 HOUSE = """\
 cameras:
@@ -200,6 +201,43 @@ def test_a_trial_says_why_it_failed() -> None:
         try_hook(settings, "home", now=STARTED_AT)
     with pytest.raises(PermanentError, match=r"no hook 'hoem'.*there are: home"):
         try_hook(settings, "hoem", now=STARTED_AT)
+
+
+def test_a_restart_keeps_what_is_switched_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody switched the cat's trigger off for good and the door's alerts for the evening; then the power failed."""
+    clock = MovedClock()
+    rooms = open_rooms(tmp_path / "state")
+    before = Alerting((), cameras=(), clock=clock)
+    before.switches.keep_in(SwitchStore(rooms.database))
+    before.switches.set_trigger("front_door", "person_at_door", enabled=False)
+    before.switches.snooze("front_door", 10)
+    before.switches.snooze("garden", 10)
+    before.switches.snooze("garden", 0)
+    rooms.close()
+
+    rooms = open_rooms(tmp_path / "state")
+    after = Alerting((), cameras=(), clock=clock)
+    after.switches.keep_in(SwitchStore(rooms.database))
+    rooms.close()
+
+    assert not after.is_enabled("front_door", "person_at_door")
+    assert after.is_enabled("garden", "person_at_door")
+    assert after.switches.snoozed_s("front_door") == pytest.approx(600, abs=1)
+    assert after.switches.snoozed_s("garden") == 0
+    assert "front_door/person_at_door" in capsys.readouterr().out
+
+
+def test_a_database_that_takes_nothing_does_not_stop_a_switch(tmp_path: Path) -> None:
+    """It holds until the next restart; the log says that it was not stored."""
+    rooms = open_rooms(tmp_path / "state")
+    switches = Alerting((), cameras=(), clock=MovedClock()).switches
+    switches.keep_in(SwitchStore(rooms.database))
+    rooms.close()
+    rooms.database.path.rename(tmp_path / "taken")
+
+    switches.set_trigger("front_door", "person_at_door", enabled=False)
+
+    assert not switches.is_enabled("front_door", "person_at_door")
 
 
 def test_a_changed_configuration_keeps_what_is_switched_off() -> None:

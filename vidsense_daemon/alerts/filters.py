@@ -8,11 +8,15 @@ of an event gets the same answer.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from typing import Protocol
+
+import structlog
 
 from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.domain.events import DeliveryPhase, Event, Severity
 from vidsense_daemon.domain.hours import Hours
 
@@ -56,18 +60,52 @@ class Filter:
         return is_loud or not any(hours.holds(local) for hours in self.quiet_hours)
 
 
+class SwitchBook(Protocol):
+    """Keeps what is switched off; each change is on the disk when it returns, or a StoreError is raised."""
+
+    def switched_off(self) -> set[tuple[str, str]]: ...
+
+    def snoozed_until(self) -> dict[str, datetime]: ...
+
+    def set_trigger(self, camera: str, trigger: str, *, enabled: bool, now: datetime) -> None: ...
+
+    def snooze(self, camera: str, until: datetime) -> None: ...
+
+
 class Switches:
-    """What a person has switched off for now; thread-safe. A restart switches everything on again."""
+    """What a person has switched off for now; thread-safe."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._lock = threading.Lock()
         self._off: set[tuple[str, str]] = set()
         self._snoozed_until: dict[str, datetime] = {}
+        self._book: SwitchBook | None = None
+        self._log = structlog.get_logger()
+
+    def keep_in(self, book: SwitchBook) -> None:
+        """Go on from what the book says, and write every change into it: a restart undoes nothing.
+
+        What is off is said aloud: a trigger that somebody forgot must not leave the house unwatched unnoticed.
+
+        Raises:
+            StoreError: the book can't be read.
+        """
+        off, snoozed_until = book.switched_off(), book.snoozed_until()
+        with self._lock:
+            self._book = book
+            self._off |= off
+            self._snoozed_until = snoozed_until | self._snoozed_until
+        if off:
+            self._log.warning(
+                "triggers_switched_off", triggers=sorted(f"{camera}/{trigger}" for camera, trigger in off)
+            )
 
     def set_trigger(self, camera: str, trigger: str, *, enabled: bool) -> None:
         with self._lock:
             (self._off.discard if enabled else self._off.add)((camera, trigger))
+        now = self._clock.now()
+        self._keep(lambda book: book.set_trigger(camera, trigger, enabled=enabled, now=now))
 
     def is_enabled(self, camera: str, trigger: str) -> bool:
         """Whether the trigger is on; perception asks, so that a trigger that is off makes no event."""
@@ -76,14 +114,23 @@ class Switches:
 
     def snooze(self, camera: str, minutes: float) -> None:
         """No alerts of this camera for so long; its events are stored all the same. 0 ends it."""
+        until = self._clock.now() + timedelta(minutes=minutes)
         with self._lock:
-            self._snoozed_until[camera] = self._clock.now() + timedelta(minutes=minutes)
+            self._snoozed_until[camera] = until
+        self._keep(lambda book: book.snooze(camera, until))
 
     def snoozed_s(self, camera: str) -> float:
         """Seconds for which the camera's alerts stay silent; 0 when they do not."""
         with self._lock:
             until = self._snoozed_until.get(camera)
         return 0.0 if until is None else max(0.0, (until - self._clock.now()).total_seconds())
+
+    def _keep(self, write: Callable[[SwitchBook], None]) -> None:
+        try:
+            if self._book is not None:
+                write(self._book)
+        except StoreError as error:  # it holds all the same, until a restart
+            self._log.warning("switch_not_stored", reason=str(error))
 
 
 class Audience:

@@ -42,6 +42,7 @@ from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.server import ReviewServer
 from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.store.lock import StateLock
+from vidsense_daemon.store.switches import SwitchStore
 
 _LOOK_EVERY_S = 1.0
 _STAGES = ("http", "feedback", "capture-", "perception", "description", "delivery", "db-writer")  # as they stop
@@ -127,6 +128,7 @@ class Daemon:
         recovered = storage.events.recover(self._clock.now())
         storage.deliveries.due_at_once(self._clock.now())
         storage.clips.adopt_left(self._clock.now())
+        self._alerting.switches.keep_in(SwitchStore(storage.database))
         if recovered.events_closed or recovered.descriptions_pending:
             self._log.info(
                 "recovered_after_kill",
