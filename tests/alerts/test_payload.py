@@ -46,6 +46,7 @@ def test_an_alert_says_what_where_and_when() -> None:
         "encoder": "builtin",
         "zones": ["steps"],
         "labels": [],
+        "explanation": "",
         "first_box": (0.1, 0.2, 0.3, 0.9),
         "last_box": (0.5, 0.2, 0.7, 0.9),
         "stills": [

@@ -98,6 +98,7 @@ class AlertJson(TypedDict):
     encoder: Annotated[str, Field(description="whose score it is")]
     zones: list[str]
     labels: Annotated[list[str], Field(description="what it shows, in words of the vocabulary, clearest first")]
+    explanation: Annotated[str, Field(description="why it is novelty or tamper; empty for a trigger's event")]
     first_box: _BoxJson
     last_box: _BoxJson
     stills: list[StillJson]
@@ -137,6 +138,7 @@ def event_payload(record: EventRecord, phase: DeliveryPhase, others: Sequence[Ev
         "encoder": event.encoder,
         "zones": list(event.zones),
         "labels": list(event.labels),
+        "explanation": event.explanation,
         "first_box": _box(event.first_box),
         "last_box": _box(event.last_box),
         "stills": [_still(still) for still in record.stills],

@@ -27,6 +27,8 @@ def event_json(record: EventRecord) -> dict[str, Any]:
         "encoder": event.encoder,
         "zones": list(event.zones),
         "labels": list(event.labels),
+        "explanation": event.explanation,
+        "nearest_at_ms": to_ms(event.nearest_at) if event.nearest_at else None,
         "acknowledged_at_ms": to_ms(record.acknowledged_at) if record.acknowledged_at else None,
         "verdict": record.opinion.verdict.value if record.opinion else None,
         "note": record.opinion.note if record.opinion else "",

@@ -160,6 +160,8 @@ def _lines(record: EventRecord) -> Iterator[str]:
     yield f"  trigger      {event.trigger}: {event.prompt}  [{event.severity.value}]"
     for name, at, pts_s in (("from", event.started_at, event.started_pts_s), ("to", event.ended_at, event.ended_pts_s)):
         yield f"  {name:<11}  {at.astimezone():%Y-%m-%d %H:%M:%S}  ({pts_s:.1f} s of the stream)"
+    if event.explanation:
+        yield f"  because      {event.explanation}"
     if event.labels:
         yield f"  labels       {', '.join(event.labels)}"
     yield f"  score        {event.score:.2f} over background, by {event.encoder}"

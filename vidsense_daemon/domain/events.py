@@ -36,6 +36,12 @@ class Source(StrEnum):
     REPLAY = "replay"
 
 
+# the alarms that no trigger asks for, by the name that stands in the trigger's place
+NOVELTY = "novelty"  # unlike anything that the camera is used to
+TAMPER = "tamper"  # somebody has frozen, covered or turned the camera
+ALARMS = (NOVELTY, TAMPER)
+
+
 class EventState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
@@ -126,6 +132,8 @@ class Event:
     zones: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()  # what it shows, in words of the vocabulary, clearest first
     look: ClearestLook | None = field(default=None, compare=False, repr=False)  # only on its way to the store
+    explanation: str = ""  # of an alarm that no trigger of the operator makes: why it is one
+    nearest_at: datetime | None = None  # when the camera saw what is most like it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -70,6 +70,8 @@ class EventJson(BaseModel):
     score: Annotated[float, Field(description="the highest, in spreads of the encoder's space over background")]
     encoder: str
     zones: list[str]
+    explanation: Annotated[str, Field(description="why it is novelty or tamper; empty for a trigger's event")]
+    nearest_at_ms: Annotated[int | None, Field(description="when the camera saw what is most like it")]
     first_box: Edges
     last_box: Edges
     stills: list[StillJson]
@@ -136,6 +138,8 @@ def event_json(record: EventRecord, marks: Marks) -> EventJson:
         score=event.score,
         encoder=event.encoder,
         zones=list(event.zones),
+        explanation=event.explanation,
+        nearest_at_ms=to_ms(event.nearest_at) if event.nearest_at else None,
         first_box=_edges(event.first_box),
         last_box=_edges(event.last_box),
         stills=[_still(event.id, still) for still in record.stills],

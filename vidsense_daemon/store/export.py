@@ -45,8 +45,10 @@ COLUMNS = (
     "verdict",
     "verdict_note",
     "clip",
+    "explanation",
+    "nearest_at_ms",
 )
-_INTEGERS = {"started_at_ms", "ended_at_ms", "stills"}
+_INTEGERS = {"started_at_ms", "ended_at_ms", "stills", "nearest_at_ms"}
 _REALS = {"duration_s", "score"}
 _ROWS_A_BATCH = 5_000
 _END_OF_TIME_MS = 253_402_300_799_999

@@ -55,6 +55,8 @@ def event_to_row(event: Event, *, stored_at_ms: int) -> dict[str, Any]:
         "encoder": event.encoder,
         "started_at_ms": to_ms(event.started_at),
         "first_box": box_to_list(event.first_box),
+        "explanation": event.explanation,
+        "nearest_at_ms": None if event.nearest_at is None else to_ms(event.nearest_at),
         "started_pts_s": event.started_pts_s,
         **progress_to_row(event, stored_at_ms=stored_at_ms),
     }
@@ -93,6 +95,8 @@ def event_from_row(row: Row[Any]) -> Event:
         last_box=box_from_list(row.last_box),
         zones=tuple(row.zones),
         labels=tuple(row.labels),
+        explanation=row.explanation,
+        nearest_at=None if row.nearest_at_ms is None else from_ms(row.nearest_at_ms),
     )
 
 

@@ -1,0 +1,264 @@
+"""What no trigger asks for: something unusual before a camera, or a camera that somebody has tampered with.
+
+    Frame  → TamperWatch            is the picture still the camera's own?
+    Window → NoveltyScorer → Usual  how unlike its own past is what it shows?      → Alarm → sink
+
+The perceiver calls it for every frame and window of every camera; only `use` may be called from other threads. While a
+camera is tampered with, nothing it shows is called unusual; once another scene has become its own, it learns anew.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+import structlog
+
+from vidsense_daemon.domain.events import NOVELTY, TAMPER, Severity, Source
+from vidsense_daemon.domain.frames import Frame
+from vidsense_daemon.domain.ports import EventSink
+from vidsense_daemon.domain.windows import EmbeddedFrame, Embedding, Window
+from vidsense_daemon.perception.alarm import Alarm, Cause
+from vidsense_daemon.perception.novelty import Novelty, NoveltyScorer, Scale
+from vidsense_daemon.perception.surprise import Persistence, SurpriseModel
+from vidsense_daemon.perception.tampering import SENTENCES, TamperWatch, Verdict
+from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
+from vidsense_daemon.perception.unusual_file import Kept, UnusualFile
+from vidsense_daemon.perception.usual import Usual
+
+_SENTENCE = "something unusual for this camera"
+_MOTION_STANDS_OUT = 2.0  # one part of the score over twice the other is what the explanation names
+
+
+@dataclass(frozen=True, slots=True)
+class NoveltyRule:
+    """How often, and how loud."""
+
+    per_week: float = 2.0
+    severity: Severity = Severity.INFO
+    busy_every_s: float = 0.2  # between two frames while something moves
+
+
+@dataclass(frozen=True, slots=True)
+class TamperRule:
+    """How soon, and how loud."""
+
+    severity: Severity = Severity.WARNING
+    after_s: float = 60.0
+    frozen_after_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnusualRules:
+    """What is looked for on one camera; none makes no events of it, but goes on learning."""
+
+    novelty: NoveltyRule | None = None
+    tamper: TamperRule | None = None
+
+
+def always(_camera: str, _trigger: str) -> bool:
+    """Nobody can switch an alarm off."""
+    return True
+
+
+class UnusualWatch:
+    """All cameras; the perception thread's own, but for `use` and `change_rules`."""
+
+    def __init__(
+        self,
+        rules: Mapping[str, UnusualRules],
+        *,
+        encoder: str,
+        source: Source = Source.LIVE,
+        folder: Path | None = None,
+        models: Mapping[str, SurpriseModel] | None = None,
+        is_enabled: Callable[[str, str], bool] = always,
+        time_zone: tzinfo | None = None,
+    ) -> None:
+        """``folder`` keeps what is learned; ``models`` are the cameras' trained ones, the others expect no change."""
+        self._rules = dict(rules)
+        self._encoder, self._source, self._folder = encoder, source, folder
+        self._models = dict(models or {})
+        self._is_enabled, self._time_zone = is_enabled, time_zone
+        self._cameras: dict[str, _CameraWatch] = {}
+        self._given: queue.SimpleQueue[tuple[str, SurpriseModel]] = queue.SimpleQueue()
+
+    def use(self, camera: str, model: SurpriseModel) -> None:
+        """Predict this camera's tiles with ``model``, as soon as its usual errors are known. From any thread."""
+        self._given.put((camera, model))
+
+    def look(self, frame: Frame) -> None:
+        """Take in a frame, before it is embedded."""
+        if frame.camera in self._rules:
+            self._camera(frame.camera).look(frame)
+
+    def see(self, window: Window, sink: EventSink) -> None:
+        """Take in the window that ends with a camera's next frame."""
+        self._take_models()
+        if window.camera in self._rules:
+            self._camera(window.camera).see(window, sink)
+
+    def end_run(self, camera: str, sink: EventSink) -> None:
+        """The run ended or the stream was lost: close what is open."""
+        if camera in self._cameras:
+            self._cameras[camera].end_run(sink)
+
+    def change_rules(self, camera: str, rules: UnusualRules) -> None:
+        """Judge a camera by other rules from now on; its events must have ended."""
+        if watched := self._cameras.pop(camera, None):
+            watched.save()
+        self._rules[camera] = rules
+
+    def learning_until(self, now: datetime) -> dict[str, datetime]:
+        """The cameras of which too little is known yet, and until when if they are watched from now on."""
+        return {name: at for name, camera in self._cameras.items() if (at := camera.learning_until(now)) is not None}
+
+    def save(self) -> None:
+        for camera in self._cameras.values():
+            camera.save()
+
+    def _camera(self, name: str) -> _CameraWatch:
+        if name not in self._cameras:
+            self._cameras[name] = _CameraWatch(
+                name,
+                self._rules[name],
+                encoder=self._encoder,
+                source=self._source,
+                file=UnusualFile(self._folder, camera=name, encoder=self._encoder),
+                model=self._models.get(name, Persistence()),
+                is_enabled=self._is_enabled,
+                time_zone=self._time_zone,
+            )
+        return self._cameras[name]
+
+    def _take_models(self) -> None:
+        while not self._given.empty():
+            camera, model = self._given.get()
+            self._models[camera] = model
+            if camera in self._cameras:
+                self._cameras[camera].use(model)
+
+
+class _CameraWatch:
+    """One camera."""
+
+    def __init__(
+        self,
+        name: str,
+        rules: UnusualRules,
+        *,
+        encoder: str,
+        source: Source,
+        file: UnusualFile,
+        model: SurpriseModel,
+        is_enabled: Callable[[str, str], bool],
+        time_zone: tzinfo | None,
+    ) -> None:
+        kept = file.load()
+        novelty, tamper = rules.novelty or NoveltyRule(), rules.tamper or TamperRule()
+        self._name, self._file, self._is_enabled = name, file, is_enabled
+        self._judges = rules.novelty is not None, rules.tamper is not None
+        self._log = structlog.get_logger().bind(camera=name)
+        self._usual = Usual(per_week=novelty.per_week, time_zone=time_zone, peaks=kept.peaks)
+        scale = Scale((float(b), float(s)) for b, s in kept.scale) if kept.model == model.name else Scale()
+        self._scorer = NoveltyScorer(model, busy_every_s=novelty.busy_every_s, scale=scale)
+        self._tampering = TamperWatch(
+            kept.tamper, after_s=tamper.after_s, frozen_after_s=tamper.frozen_after_s, time_zone=time_zone
+        )
+        self._accepted = self._tampering.accepted
+        self._novel = Alarm(camera=name, name=NOVELTY, severity=novelty.severity, source=source, encoder=encoder)
+        self._tampered = Alarm(camera=name, name=TAMPER, severity=tamper.severity, source=source, encoder=encoder)
+        self._state = TriggerState(TriggerRule(name=NOVELTY, prompt=_SENTENCE, cooldown_s=60.0, gap_s=5.0))
+        self._verdict: Verdict | None = None
+        self._best: Novelty | None = None
+        self._window: Window | None = None
+        self._was_learning = self._usual.is_learning
+
+    def use(self, model: SurpriseModel) -> None:
+        self._scorer.use(model)
+
+    def look(self, frame: Frame) -> None:
+        self._verdict = self._tampering.see(frame)
+        if self._tampering.accepted != self._accepted:
+            self._accepted = self._tampering.accepted
+            self._usual.forget()
+            self._scorer.forget()
+            self._log.info("camera_moved", what_happens="its new scene is learned from now on")
+
+    def see(self, window: Window, sink: EventSink) -> None:
+        frame, self._window = window.frames[-1], window
+        self._judge_tampering(window, sink)
+        seen = self._scorer.see(frame)
+        self._novel.pass_by(frame, 0.0 if seen is None else seen.score)
+        if self._verdict is None:
+            self._usual.see(frame.captured_at, None if seen is None else seen.score, _look_of(frame))
+        self._judge_novelty(window, seen, sink)
+        if self._was_learning and not self._usual.is_learning:
+            self._log.info("usual_learned", threshold=round(self._usual.threshold, 2))
+        self._was_learning = self._usual.is_learning
+
+    def end_run(self, sink: EventSink) -> None:
+        self._scorer.end_run()
+        if self._state.end_run() and self._window is not None:
+            self._novel.close(self._window, sink)
+        if self._window is not None:
+            self._tampered.close(self._window, sink)
+        self._best = None
+
+    def learning_until(self, now: datetime) -> datetime | None:
+        return self._usual.learned_at(now) if self._usual.is_learning else None
+
+    def save(self) -> None:
+        scorer = self._scorer
+        kept = Kept(list(self._usual.peaks), scorer.model.name, scorer.scale.samples, self._tampering.memory)
+        self._file.save(kept)
+
+    def _judge_tampering(self, window: Window, sink: EventSink) -> None:
+        frame, verdict, alarm = window.frames[-1], self._verdict, self._tampered
+        alarm.pass_by(frame, 0.0)
+        if alarm.active and verdict is None:
+            alarm.close(window, sink)
+        elif alarm.active:
+            alarm.go_on(frame, 0.0, sink)
+        elif verdict is not None and self._judges[1] and self._is_enabled(self._name, TAMPER):
+            lasts_s = (frame.captured_at - verdict.since).total_seconds()
+            text = f"since {round(lasts_s)} s it has shown nothing that it ever showed before"
+            if verdict.kind == "frozen":
+                text = f"not one pixel has changed for {round(lasts_s)} s, longer than ever before"
+            alarm.raise_(Cause(frame.captured_at, 0.0, SENTENCES[verdict.kind], text), window, sink)
+
+    def _judge_novelty(self, window: Window, seen: Novelty | None, sink: EventSink) -> None:
+        frame = window.frames[-1]
+        above = 0.0 if seen is None else seen.score - self._usual.habit(frame.captured_at)
+        holds = seen is not None and self._verdict is None and above > self._usual.threshold
+        holds = holds and self._judges[0] and self._is_enabled(self._name, NOVELTY)
+        if holds and (self._best is None or (seen is not None and seen.score > self._best.score)):
+            self._best = seen
+        match self._state.observe(Evidence(at=frame.captured_at, presence=above, holds=holds, moving=True)):
+            case Opened() as opened:
+                self._novel.raise_(self._cause(opened.first.at, frame), window, sink)
+            case Extended():
+                self._novel.go_on(frame, seen.score if seen else 0.0, sink)
+            case Closed():
+                self._novel.close(window, sink)
+                self._best = None
+            case None:
+                pass
+
+    def _cause(self, since: datetime, frame: EmbeddedFrame) -> Cause:
+        best = self._best or Novelty(since, 0.0, 0.0, 0.0)
+        told = self._usual.explain(since, best.score, _look_of(frame))
+        what = "how it moves and what follows what"
+        if best.motion > _MOTION_STANDS_OUT * best.surprise:
+            what = "how much moves at once"
+        elif best.surprise > _MOTION_STANDS_OUT * best.motion:
+            what = "what follows what"
+        return Cause(since, best.score, _SENTENCE, f"{told.text}; what stands out: {what}", told.nearest_at)
+
+
+def _look_of(frame: EmbeddedFrame) -> Embedding:
+    """What moved; the whole picture where nothing was cut out."""
+    return frame.whole if frame.crop is None else frame.crop

@@ -1,0 +1,121 @@
+"""What is usual before a camera, kept over restarts: one safetensors file a camera, half a megabyte at most.
+
+Scores and looks belong to one encoder, the scale to one kind of surprise model: those of others are left behind, with
+one line in the log. What tampering is told by are pixels: they stay. A damaged file is left behind as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from vidsense_daemon.base.clock import from_ms, to_ms
+from vidsense_daemon.base.files import replace_file
+from vidsense_daemon.perception.tampering import TamperMemory, looks_as_array
+from vidsense_daemon.perception.usual import Peak
+
+_FORMAT = "vidsense-unusual-1"
+
+
+@dataclass(slots=True, eq=False)
+class Kept:
+    """One camera's part of what is kept."""
+
+    peaks: list[Peak] = field(default_factory=list)
+    model: str = ""  # the kind of surprise model that the scale is of
+    scale: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    tamper: TamperMemory = field(default_factory=TamperMemory)
+
+
+class UnusualFile:
+    """One camera's file; without a ``folder`` nothing is kept."""
+
+    def __init__(self, folder: Path | None, *, camera: str, encoder: str) -> None:
+        self._path = None if folder is None else folder / f"{camera}.safetensors"
+        self._camera, self._encoder = camera, encoder
+        self._log = structlog.get_logger()
+
+    def load(self) -> Kept:
+        """What was kept, as far as it is of use now."""
+        if self._path is None or not self._path.exists():
+            return Kept()
+        try:
+            with safe_open(self._path, "np") as file:
+                about = json.loads((file.metadata() or {})["about"])
+                arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+            kept = _kept(about, arrays)
+            encoder = str(about["encoder"])
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError, IndexError) as error:
+            self._log.warning("usual_left_behind", camera=self._camera, file=str(self._path), reason=str(error))
+            return Kept()
+        if encoder != self._encoder:
+            self._log.info("usual_begins_anew", camera=self._camera, reason=f"the encoder was {encoder}")
+            return Kept(tamper=kept.tamper)
+        return kept
+
+    def save(self, kept: Kept) -> None:
+        """Write it in one step; a disk that takes nothing is logged, and what was learned stays in memory."""
+        if self._path is None:
+            return
+        known = [(index, peak.look) for index, peak in enumerate(kept.peaks) if peak.look is not None]
+        arrays: dict[str, NDArray[np.generic]] = {
+            "peaks_at_ms": np.array([to_ms(peak.at) for peak in kept.peaks], np.int64),
+            "peaks_score": np.array([peak.score for peak in kept.peaks], np.float32),
+            "looks_of": np.array([index for index, _ in known], np.int64),
+            "looks": np.stack([look for _, look in known]) if known else np.zeros((0, 0), np.float16),
+            "scale": kept.scale,
+            "outlines": looks_as_array(kept.tamper.looks),
+        }
+        about = {
+            "format": _FORMAT,
+            "encoder": self._encoder,
+            "model": kept.model,
+            "watched_s": kept.tamper.watched_s,
+            "longest_rest_s": kept.tamper.longest_rest_s,
+            "plain_hours": sorted(kept.tamper.plain_hours),
+        }
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._path, save(arrays, {"about": json.dumps(about)}))
+        except OSError as error:
+            self._log.warning("usual_not_kept", file=str(self._path), reason=str(error))
+
+
+def peaks_kept(path: Path) -> tuple[int, datetime | None]:
+    """How many peaks a camera's file holds, and when the newest was: for those who only read."""
+    try:
+        with safe_open(path, "np") as file:
+            at_ms = file.get_tensor("peaks_at_ms")
+    except (OSError, SafetensorError):
+        return 0, None
+    return len(at_ms), from_ms(int(at_ms[-1])) if len(at_ms) else None
+
+
+def _kept(about: dict[str, object], arrays: dict[str, NDArray[np.generic]]) -> Kept:
+    if about["format"] != _FORMAT:
+        raise ValueError(f"it is of the format {about['format']}")
+    scores = zip(arrays["peaks_at_ms"].tolist(), arrays["peaks_score"].tolist(), strict=True)
+    peaks = [Peak(from_ms(at_ms), score) for at_ms, score in scores]
+    for index, look in zip(arrays["looks_of"].tolist(), arrays["looks"], strict=True):
+        peaks[index].look = np.asarray(look, np.float16)
+    memory = TamperMemory(
+        watched_s=float(str(about["watched_s"])),
+        longest_rest_s=float(str(about["longest_rest_s"])),
+        plain_hours={int(hour) for hour in _numbers(about["plain_hours"])},
+        looks=[np.asarray(look, np.float32) for look in arrays["outlines"]],
+    )
+    return Kept(peaks, str(about["model"]), np.asarray(arrays["scale"], np.float32), memory)
+
+
+def _numbers(value: object) -> list[int]:
+    if not isinstance(value, list):
+        raise TypeError("its hours are no list")
+    return value
