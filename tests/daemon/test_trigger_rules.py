@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from vidsense_daemon.daemon.backends import labels_seen, trigger_rules
 from vidsense_daemon.domain.hours import Hours
+from vidsense_daemon.perception.encoders.limits import unsupported_prompt
 from vidsense_daemon.settings.load import parse
 
 CONFIG = """
@@ -42,6 +43,19 @@ def test_a_rule_has_the_hours_and_the_threshold_of_the_file() -> None:
 
     assert rule.active == (Hours(time(22), time(6)),)
     assert (rule.threshold, rule.cold_threshold) == (4.0, 4.0)
+
+
+def test_an_action_is_watched_whatever_the_encoder_thinks_of_its_name() -> None:
+    """What was trained on the owner's own clips needs no sentence that the encoder understands."""
+    text = "cameras: {door: {url: /dev/video0, triggers: [brawl]}}\ntriggers: {brawl: {action: fight, threshold: 2}}\n"
+    [rule] = trigger_rules(parse(text, source="vidsense.yaml", environ={}).camera("door"), encoder_backend="builtin")
+
+    assert (rule.action, rule.prompt, rule.cold_threshold) == ("fight", "fight", 2.0)
+
+
+def test_a_refused_deed_names_the_way_to_train_it() -> None:
+    """Who asks for a fight is told how a fight can be had."""
+    assert "vidsense train actions" in str(unsupported_prompt("two people fighting"))
 
 
 def test_labels_that_the_builtin_encoder_cannot_see_are_left_out_and_told() -> None:

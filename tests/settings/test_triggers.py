@@ -33,6 +33,13 @@ def test_a_threshold_that_could_never_work_is_a_mistake(report: Report, threshol
     assert "triggers.visitor.threshold" in said
 
 
+def test_a_trigger_looks_for_an_action_or_for_a_sentence_but_for_something(read: Read, report: Report) -> None:
+    """`brawl: {action: fight}` is whole; without either there is nothing to look for."""
+    assert read(f"{ONE_CAMERA}triggers:\n  fall: {{action: sudden_fall}}\n").triggers["fall"].prompt == "sudden fall"
+
+    assert "triggers.fall.prompt" in report(f"{ONE_CAMERA}triggers:\n  fall: {{severity: alert}}\n")
+
+
 def test_an_empty_vocabulary_switches_labels_off(read: Read) -> None:
     """Without the key, a home's usual things are the vocabulary."""
     assert read(f"{ONE_CAMERA}labels: []\n").labels == ()

@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.capture.options import StreamOptions
-from vidsense_daemon.daemon.storage import Storage, backup_dir, cache_dir, models_dir
+from vidsense_daemon.daemon.pictures import camera_pictures
+from vidsense_daemon.daemon.storage import Storage, actions_file, backup_dir, cache_dir, models_dir
 from vidsense_daemon.domain.ports import Encoder
+from vidsense_daemon.perception.actions import ActionHead, action_head
 from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
@@ -75,8 +79,21 @@ def refused_triggers(camera: ResolvedCamera, *, encoder_backend: str) -> dict[st
     reasons = {
         name: refused_prompt(trigger.prompt, encoder_backend=encoder_backend)
         for name, trigger in camera.triggers.items()
+        if trigger.action is None
     }
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def untrained_actions(camera: ResolvedCamera, *, state_dir: Path) -> dict[str, str]:
+    """The camera's triggers that ask for an action which nobody has trained here, and why."""
+    reasons = {}
+    for name, trigger in camera.triggers.items():
+        try:
+            if trigger.action is not None:
+                action_head(trigger.action, path=actions_file(state_dir), encoder=None)
+        except PermanentError as error:
+            reasons[name] = str(error)
+    return reasons
 
 
 def labels_seen(labels: Sequence[str], *, encoder_backend: str) -> list[str]:
@@ -106,8 +123,15 @@ def trigger_rule(name: str, trigger: Trigger) -> TriggerRule:
         zones=trigger.zones,
         active=trigger.active,
         threshold=trigger.threshold,
-        cold_threshold=max(trigger.threshold, DEFAULT_COLD_THRESHOLD),
+        # a trained action compares nothing with a background picture
+        cold_threshold=trigger.threshold if trigger.action else max(trigger.threshold, DEFAULT_COLD_THRESHOLD),
+        action=trigger.action or "",
     )
+
+
+def action_heads(*, encoder: Encoder, state_dir: Path) -> Callable[[str], ActionHead]:
+    """What finds the trained head of an action; it reads the file anew each time, so a reload takes a new training."""
+    return partial(action_head, path=actions_file(state_dir), encoder=encoder.name)
 
 
 def build_retention(settings: RetentionBlock, storage: Storage) -> Retention:

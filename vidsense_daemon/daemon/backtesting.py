@@ -54,6 +54,11 @@ class Backtests:
         loaded = self._encoder()
         if loaded is None:
             raise TransientError("the encoder is still being loaded: try again in a minute")
+        if rule.action:
+            raise PermanentError(
+                f'"{rule.action}" is a trained action: it needs frames close in time, and stored windows do not keep '
+                "them; `vidsense replay` tries it on a recording"
+            )
         encoder, backend = loaded
         if reason := backends.refused_prompt(rule.prompt, encoder_backend=backend):
             raise PermanentError(reason)

@@ -37,7 +37,7 @@ def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[
     cameras = backends.resolved_cameras(settings)
     backend = backends.choose_encoder(settings.encoder, state_dir=state_dir)
     yield _encoder(settings, backend=backend, state_dir=state_dir)
-    yield from _triggers(cameras, encoder_backend=backend, model=settings.encoder.model)
+    yield from _triggers(cameras, encoder_backend=backend, model=settings.encoder.model, state_dir=state_dir)
     yield database(state_dir)
     yield _hooks(settings)
     if not offline:
@@ -71,12 +71,17 @@ def _encoder(settings: Settings, *, backend: str, state_dir: Path) -> Finding:
     return good("encoder", f"{backend}: {encoder.name}")
 
 
-def _triggers(cameras: Sequence[ResolvedCamera], *, encoder_backend: str, model: str) -> Iterator[Finding]:
+def _triggers(
+    cameras: Sequence[ResolvedCamera], *, encoder_backend: str, model: str, state_dir: Path
+) -> Iterator[Finding]:
     for camera in cameras:
         refused = backends.refused_triggers(camera, encoder_backend=encoder_backend)
         for name, reason in refused.items():
             yield bad(f"trigger {name} on {camera.name}", reason, f"reword it, or: vidsense models pull {model}")
-        watched = [name for name in camera.triggers if name not in refused]
+        untrained = backends.untrained_actions(camera, state_dir=state_dir)
+        for name, reason in untrained.items():
+            yield bad(f"trigger {name} on {camera.name}", reason, "vidsense train actions LABELS.yaml")
+        watched = [name for name in camera.triggers if name not in refused | untrained]
         what = f"triggers of {camera.name}"
         if watched:
             yield good(what, ", ".join(watched))

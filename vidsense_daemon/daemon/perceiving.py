@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import backends
@@ -36,8 +37,12 @@ def build_perceiver(
     is_enabled: Callable[[str, str], bool] = always_enabled,
     book: CalmBook | None = None,
     head_of: HeadOf = no_head,
+    state_dir: Path,
 ) -> Perceiver:
-    """A perceiver of these cameras' triggers; ``encoder_backend`` decides which of them can be watched."""
+    """A perceiver of these cameras' triggers; ``encoder_backend`` decides which of them can be watched.
+
+    Trained actions are read from ``state_dir``.
+    """
     return Perceiver(
         encoder=encoder,
         sink=sink,
@@ -48,6 +53,7 @@ def build_perceiver(
         is_enabled=is_enabled,
         book=book,
         head_of=head_of,
+        action_head=backends.action_heads(encoder=encoder, state_dir=state_dir),
         labels=backends.labels_seen(settings.labels, encoder_backend=encoder_backend),
     )
 
@@ -106,7 +112,12 @@ class LivePerception:
         if not self.ready.is_set():
             folder, block = self._storage.state_dir, self._settings.encoder
             self.encoder_backend = backends.choose_encoder(block, state_dir=folder)
-            self.encoder = backends.build_encoder(block, backend=self.encoder_backend, state_dir=folder)
+            self.encoder = backends.build_encoder(
+                block,
+                backend=self.encoder_backend,
+                state_dir=folder,
+                runtimes=backends.build_runtimes(block, self._storage),
+            )
             self.perceiver = build_perceiver(
                 self._settings,
                 encoder=self.encoder,
@@ -118,6 +129,7 @@ class LivePerception:
                 is_enabled=self._is_enabled,
                 book=CalmBook(encoder=self.encoder.name, path=calm_file(folder)),
                 head_of=self.teaching.head_of,
+                state_dir=folder,
             )
             self.ready.set()
         self.perceiver.run(worker)

@@ -60,7 +60,12 @@ class Replay:
         self._sink = _ClosedEvents(storage.events)
         self._mailbox = FrameMailbox(frames_per_camera=16, lossless=True)
         backend = backends.choose_encoder(settings.encoder, state_dir=storage.state_dir)
-        encoder = backends.build_encoder(settings.encoder, backend=backend, state_dir=storage.state_dir)
+        encoder = backends.build_encoder(
+            settings.encoder,
+            backend=backend,
+            state_dir=storage.state_dir,
+            runtimes=backends.build_runtimes(settings.encoder, storage),
+        )
         self._picture_px = encoder.picture_px
         self._perceiver = build_perceiver(
             settings,
@@ -70,6 +75,7 @@ class Replay:
             sink=self._sink,
             mailbox=self._mailbox,
             source=Source.REPLAY,
+            state_dir=storage.state_dir,
         )
         zone = describing.local_zone()
         describer = describing.build_describer(

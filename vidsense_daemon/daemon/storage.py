@@ -50,6 +50,11 @@ def cache_dir(state_dir: Path) -> Path:
     return state_dir / "cache"
 
 
+def actions_file(state_dir: Path) -> Path:
+    """What `vidsense train actions` has learnt."""
+    return state_dir / "actions" / "actions.safetensors"
+
+
 def calm_file(state_dir: Path) -> Path:
     return cache_dir(state_dir) / "calm.json"
 

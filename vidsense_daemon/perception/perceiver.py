@@ -28,6 +28,7 @@ from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.domain.ports import Encoder, EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.perception.actions import ActionHead, no_actions
 from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.embedding import FrameEmbedder
 from vidsense_daemon.perception.labels import Labels
@@ -37,7 +38,7 @@ from vidsense_daemon.perception.prompts import PromptBook
 from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.temporal import TemporalTransformer
 from vidsense_daemon.perception.triggers import TriggerRule
-from vidsense_daemon.perception.watch import CameraWatch, HeadOf, always_enabled, no_head
+from vidsense_daemon.perception.watch import CameraWatch, HeadOf, Sought, always_enabled, no_head
 from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of, seconds_of
 
 DEFAULT_WINDOW_FRAMES = 8
@@ -81,6 +82,7 @@ class Perceiver:
         book: CalmBook | None = None,
         labels: Sequence[str] = (),
         head_of: HeadOf = no_head,
+        action_head: Callable[[str], ActionHead] = no_actions,
     ) -> None:
         """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
 
@@ -88,6 +90,7 @@ class Perceiver:
         hours are meant, none the machine's own. ``book`` keeps what calm cameras teach.
         ``labels`` is the vocabulary that events are tagged with. ``head_of`` gives, by camera and trigger, what was
         learned from verdicts; it is asked for every look, so what is taught counts at once.
+        ``action_head`` finds what was trained to see an action, or raises `PermanentError`.
         """
         self._time_zone = time_zone
         self._log = structlog.get_logger()
@@ -103,6 +106,7 @@ class Perceiver:
         self._embedder = FrameEmbedder(encoder, max_batch_pictures=max_batch_pictures)
         self._prompts = PromptBook(encoder)
         self._head_of = head_of
+        self._action_head = action_head
         self._spared: Counter[tuple[str, str]] = Counter()
         self._labels = Labels(self._texts_of_labels(labels))
         self._clock = clock or SystemClock()
@@ -230,7 +234,7 @@ class Perceiver:
         if camera not in self._watches:
             self._watches[camera] = CameraWatch(
                 camera=camera,
-                triggers=self._texts_of(camera),
+                triggers=self._sought_by(camera),
                 sink=self._sink,
                 source=self._source,
                 encoder=self._encoder.name,
@@ -244,15 +248,15 @@ class Perceiver:
             )
         return self._watches[camera]
 
-    def _texts_of(self, camera: str) -> dict[TriggerRule, TriggerTexts]:
-        """The camera's triggers that the encoder understands; the others are logged and left out."""
-        texts = {}
+    def _sought_by(self, camera: str) -> dict[TriggerRule, Sought]:
+        """The camera's triggers that can be looked for; the others are logged and left out."""
+        sought: dict[TriggerRule, Sought] = {}
         for rule in self._triggers.get(camera, ()):
             try:
-                texts[rule] = self._prompts.texts_of(rule)
+                sought[rule] = self._action_head(rule.action) if rule.action else self._prompts.texts_of(rule)
             except PermanentError as error:
                 self._log.error("trigger_left_out", camera=camera, trigger=rule.name, reason=str(error))
-        return texts
+        return sought
 
     def _texts_of_labels(self, labels: Sequence[str]) -> dict[str, TriggerTexts]:
         texts = {}

@@ -44,6 +44,7 @@ class TriggerRule:
     gap_s: float = 3.0  # evidence may pause this long within one event
     min_event_s: float = 0.0  # evidence must last this long before the event opens
     max_event_s: float = 120.0  # then it is closed and, after the cooldown, a new one may open
+    action: str = ""  # what a trained model looks for instead of the prompt, which then is for people only
 
     def __post_init__(self) -> None:
         if not 1 <= self.looks_needed <= self.looks_considered:

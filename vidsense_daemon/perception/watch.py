@@ -16,11 +16,20 @@ import structlog
 from vidsense_daemon.domain.events import ClearestLook, Event, EventState, EventStill, Severity, Source, new_event_id
 from vidsense_daemon.domain.ports import EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.perception.actions import ActionHead
 from vidsense_daemon.perception.calibration import CalmScores
 from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.feedback_head import FeedbackHead
 from vidsense_daemon.perception.labels import Labels, Seen
-from vidsense_daemon.perception.scoring import Look, TriggerTexts, encoded_change, look_at, present_frames, score
+from vidsense_daemon.perception.scoring import (
+    Look,
+    Score,
+    TriggerTexts,
+    encoded_change,
+    look_at,
+    present_frames,
+    score,
+)
 from vidsense_daemon.perception.stills import StillChoice
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
 from vidsense_daemon.perception.windows import inputs_of, seconds_of
@@ -50,12 +59,15 @@ class _Open:
     told_at: datetime  # in frame time: when the sink last heard of it
 
 
+Sought = TriggerTexts | ActionHead  # what a trigger looks with
+
+
 @dataclass(slots=True)
 class _Watched:
     """A trigger on this camera."""
 
     rule: TriggerRule
-    texts: TriggerTexts
+    sought: Sought
     state: TriggerState
     calm: CalmScores
     looks: deque[_Looked] = field(default_factory=lambda: deque(maxlen=_REMEMBERED_LOOKS))
@@ -85,7 +97,7 @@ class CameraWatch:
         self,
         *,
         camera: str,
-        triggers: Mapping[TriggerRule, TriggerTexts],
+        triggers: Mapping[TriggerRule, Sought],
         sink: EventSink,
         source: Source,
         encoder: str,
@@ -120,7 +132,8 @@ class CameraWatch:
         book = book or CalmBook(encoder=encoder)
         self._calm = book.camera(camera)
         self._watched = [
-            _Watched(rule, texts, TriggerState(rule), book.scores_of(camera, rule)) for rule, texts in triggers.items()
+            _Watched(rule, sought, TriggerState(rule), book.scores_of(camera, rule))
+            for rule, sought in triggers.items()
         ]
 
     def see(self, window: Window) -> None:
@@ -154,7 +167,7 @@ class CameraWatch:
         return {watched.rule.name: watched.calm.threshold for watched in self._watched}
 
     def _judge(self, watched: _Watched, look: Look, window: Window) -> None:
-        frame, seen = window.frames[-1], score(look, watched.texts)
+        frame, seen = window.frames[-1], _seen(watched.sought, look, window)
         enabled = self._is_enabled(self._camera, watched.rule.name)
         enabled = enabled and watched.rule.is_active(frame.captured_at, self._time_zone)
         threshold = watched.rule.cold_threshold if look.cold else watched.calm.threshold
@@ -280,6 +293,10 @@ class CameraWatch:
         """Whether the frame shows the box where something last moved, and nothing has moved there for a while."""
         rested = self._moved_at is None or frame.captured_at - self._moved_at > _CALM_AFTER
         return frame.crop is not None and not frame.moving and rested
+
+
+def _seen(sought: Sought, look: Look, window: Window) -> Score:
+    return sought.score_of(window) if isinstance(sought, ActionHead) else score(look, sought)
 
 
 def _clearest(window: Window, presence: float, threshold: float) -> ClearestLook:

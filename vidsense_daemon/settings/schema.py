@@ -12,7 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PrivateAttr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidsense_daemon.domain.events import Severity
@@ -166,7 +174,9 @@ class Trigger(Block):
     """What makes an event."""
 
     prompt: Words
-    """What to look for, as a plain English sentence about one picture."""
+    """What to look for, as a plain English sentence about one picture. With `action`, only what people are told."""
+    action: Name | None = None
+    """What `vidsense train actions` has learnt to see; it is looked for instead of the prompt, which may be left out."""
     contrast: tuple[Words, ...] = Field(default=(), max_length=50)
     """What the scene shows otherwise, or what the prompt could be mistaken for."""
     severity: Severity = Severity.ALERT
@@ -188,6 +198,14 @@ class Trigger(Block):
     """What is learned from `vidsense events feedback`."""
     enabled: bool = True
     """Whether it makes events."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prompt_of_action(cls, block: Any) -> Any:
+        """An action says enough of itself."""
+        if isinstance(block, dict) and isinstance(action := block.get("action"), str) and "prompt" not in block:
+            return {**block, "prompt": action.replace("_", " ")}
+        return block
 
 
 class WindowBlock(Block):

@@ -20,6 +20,7 @@ _DEED = re.compile(
     r"|drop(?:s|ping|ped)|throw(?:s|ing|n)?|wav(?:es|ing)|push(?:es|ing)?|climb\w*|sneak\w*|loiter\w*|suspicious\w*)\b",
     re.IGNORECASE,
 )
+_TRAIN = "train an action on clips of your own (`vidsense train actions`), "
 _LONGEST_WORDS = 60  # captions have a dozen; beyond some sixty the sentence is a blur, long before it is cut off
 
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -43,9 +44,9 @@ _FOREIGN = frozenset((
 def unsupported_prompt(prompt: str) -> str | None:
     """Why this encoder cannot see what ``prompt`` asks for; none when it may."""
     if found := _VIOLENCE.search(prompt):
-        return _refusal(prompt, f'cannot recognise violence and weapons ("{found.group()}")')
+        return _refusal(prompt, f'cannot recognise violence and weapons ("{found.group()}")', _TRAIN)
     if found := _DEED.search(prompt):
-        return _refusal(prompt, f'cannot recognise what somebody is doing ("{found.group()}")')
+        return _refusal(prompt, f'cannot recognise what somebody is doing ("{found.group()}")', _TRAIN)
     words = _LETTERS.findall(prompt.lower())
     if not words:
         return _refusal(prompt, "needs words")
@@ -64,9 +65,9 @@ def _may_be_english(words: list[str]) -> bool:
     return not _FOREIGN.intersection(words) or bool(_ENGLISH.intersection(words))
 
 
-def _refusal(prompt: str, why: str) -> str:
+def _refusal(prompt: str, why: str, instead: str = "") -> str:
     shown = prompt if len(prompt) <= 80 else prompt[:79] + "…"  # it goes into one line of a terminal
     return (
         f'the builtin encoder {why}: "{shown}"; ask for what is there, such as "a person" or "a car", '
-        "or use encoder.backend: clip"
+        f"{instead}or use encoder.backend: clip"
     )
