@@ -15,6 +15,7 @@ from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import describing
+from vidsense_daemon.daemon.attending import EventAttention
 from vidsense_daemon.daemon.backtesting import Backtests
 from vidsense_daemon.daemon.measuring import of_descriptions, of_perception
 from vidsense_daemon.daemon.perceiving import LivePerception
@@ -61,6 +62,7 @@ def build_review(
         eraser=desk,
         redescription=desk,
         deliveries=desk,
+        attention=EventAttention(storage, encoder=lambda: perception.encoder if perception.ready.is_set() else None),
         search=_LiveSearch(storage, perception),
         questions=_LiveQuestions(settings, storage, perception, server),
         digests=_LiveDigests(storage, server),

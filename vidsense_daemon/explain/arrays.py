@@ -86,6 +86,11 @@ def _attention(explanation: Explanation) -> Iterator[_Named]:
         yield "attention_before", ["L", "H", "T query", "T attended"], "share, rows add up to 1", part.untrained
         if part.trained is not None:
             yield "attention_after", ["L", "H", "T query", "T attended"], "share, rows add up to 1", part.trained
+        if part.foretelling is not None:
+            tile = part.foretelling
+            yield "tile_attention_times_s", ["T-1"], "s", tile.times_s
+            yield "tile_attention_before", ["L", "H", "T-1 query", "T-1 attended"], "share", tile.before
+            yield "tile_attention_after", ["L", "H", "T-1 query", "T-1 attended"], "share", tile.after
         yield "moment_weights", ["T"], "share, adds up to 1", part.weights
     if maps is not None:
         yield "patch_relevance", ["Q", "n", "G rows", "G columns"], maps.method, maps.relevance

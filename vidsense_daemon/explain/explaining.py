@@ -59,7 +59,7 @@ def explain_clip(
     frames: int = DEFAULT_FRAMES,
     instruments: Instruments | None = None,
     options: StreamOptions | None = None,
-    camera: str = "clip",
+    camera: str = "",
     started_at: datetime | None = None,
 ) -> Explanation:
     """What the daemon makes of a video file.
@@ -166,6 +166,7 @@ class _Explaining:
                 self._times_s,
                 tools.trained,
                 trained_name=tools.trained_name,
+                foresight=tools.foresight,
                 window_frames=tools.window_frames,
             )
         else:
@@ -223,7 +224,7 @@ class _Explaining:
             stills.append(StoredStill(str(path), role, frame.captured_at, width_px, height_px, frame.box, 0.0))
         event = Event(
             id=new_event_id(self._started_at),
-            camera=self._camera,
+            camera=self._camera or "unnamed",
             trigger="explained",
             prompt=prompt,
             severity=Severity.INFO,

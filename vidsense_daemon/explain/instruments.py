@@ -19,6 +19,7 @@ from vidsense_daemon.explain.lenses import BuiltinLens, Lens
 from vidsense_daemon.explain.precisions import DescriberRow, Variant
 from vidsense_daemon.learning.lora_report import LoraReport
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
+from vidsense_daemon.perception.foresight import Foresight
 from vidsense_daemon.perception.temporal import TemporalTransformer
 from vidsense_daemon.settings.paths import state_dir
 from vidsense_daemon.settings.schema import DEFAULT_QUERIES
@@ -37,6 +38,7 @@ class Instruments:
     lens_note: str = ""  # why there is none
     window_frames: int = DEFAULT_WINDOW_FRAMES
     trained: TemporalTransformer | None = None  # of the camera; none: nothing has been trained for it
+    foresight: Foresight | None = None  # of the camera: foretells tiles, trained each night
     trained_name: str = ""  # which weights, or why there are none
     lora: LoraReport | None = None
     server: ModelServer | None = None  # none: the builtin describer

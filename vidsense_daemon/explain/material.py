@@ -206,7 +206,7 @@ def of_stills(
     """
     begun_s = time.perf_counter()
     ordered = sorted(stills, key=lambda still: still.captured_at)
-    read = [(still, picture) for still in ordered if (picture := _read(Path(still.path))) is not None]
+    read = [(still, picture) for still in ordered if (picture := read_still(Path(still.path))) is not None]
     if not read:
         raise PermanentError(
             f"the stills of event {name} are gone, and so is its clip: there is nothing left to look at. "
@@ -232,7 +232,7 @@ def of_stills(
     )
 
 
-def _read(path: Path) -> np.ndarray | None:
+def read_still(path: Path) -> np.ndarray | None:
     """(H, W, 3) RGB; none when the file is gone or damaged."""
     try:
         packed = np.frombuffer(path.read_bytes(), np.uint8)

@@ -1,7 +1,8 @@
 """Part 4, temporal: the same frames backwards and shuffled. What notices that, and what doesn't?
 
-The pictures change places, the times stay: a film played backwards takes as long. A mean over frames cannot notice, a
-model of time should. |difference| of neighbouring frames stands beside, since it is the cheapest thing that can.
+Features: each window's own frames in another order, their times as they were. A mean over frames cannot notice, a
+model of time should. Scores and |difference| of neighbouring frames: the whole clip in another order. |difference|
+stands beside the rest because it is the cheapest thing that can notice anything.
 
 W = windows, T = frames of a window, D = dimension, Q = queries.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.windows import EmbeddedFrame
+from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.explain.encoding import Encoded, Floats, contextualised, scores, untrained, windows_of
 from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.temporal import TemporalTransformer
@@ -31,9 +32,9 @@ class Order:
     """What one order of the same frames gives."""
 
     name: str
-    pooled_cosine: float  # mean over windows, to the same window as filmed: 1 is no difference
-    contextualised_cosine: float  # the same, of the newest frame's contextualised embedding
-    block_change: float  # what the blocks add, before the gate: mean distance to what they add as filmed
+    pooled_cosine: float  # of a window's embedding to that of the same frames as filmed: 1 is no difference
+    frame_cosine: float  # of each frame's contextualised embedding to its own as filmed
+    block_change: float  # what the blocks add to a window, before the gate: distance to what they add as filmed
     difference: float  # mean length of x_t - x_{t-1}
     best_scores: Floats  # (Q,): highest score s of each query
     steps: Floats  # (F-1,): length of x_t - x_{t-1}, in this order
@@ -59,23 +60,52 @@ def orders(
     """The part's figures; needs `FEWEST_FRAMES`."""
     temporal = trained or untrained(encoded.wholes.shape[1])
     frames = encoded.frames
-    shuffled = np.random.default_rng(_SEED).permutation(len(frames))
-    arranged = {
-        "as filmed": list(frames),
-        "reversed": _placed(frames, np.arange(len(frames))[::-1]),
-        "shuffled": _placed(frames, shuffled),
-    }
-    filmed = _Features(arranged["as filmed"], temporal, texts, window_frames)
-    made = []
-    for name in ORDERS:
-        features = _Features(arranged[name], temporal, texts, window_frames)
-        made.append(features.beside(filmed, name))
+    windows = windows_of(frames, temporal, window_frames=window_frames)
     return Orders(
         temporal="trained on this camera" if trained else "untrained: g = 0, mean pooling",
         gate=float(temporal.gate.item()),
         queries=tuple(texts),
-        orders=tuple(made),
+        orders=tuple(_order(name, frames, windows, temporal, texts, window_frames) for name in ORDERS),
     )
+
+
+def _order(
+    name: str,
+    frames: Sequence[EmbeddedFrame],
+    windows: Sequence[Window],
+    temporal: TemporalTransformer,
+    texts: dict[str, TriggerTexts],
+    window_frames: int,
+) -> Order:
+    opened = _opened(temporal)
+    pooled, contexts, added = [], [], []
+    for window in windows:
+        places = _places(name, len(window.frames))
+        arranged = _placed(window.frames, places)
+        made = contextualised(arranged, temporal)
+        pooled.append(_cosine(made.pooled[0].numpy(), window.pooled))
+        contexts.append(_cosine(made.frames[0].numpy(), window.contextualised[places]))
+        added.append(np.linalg.norm(_added(arranged, opened) - _added(window.frames, opened)))
+    clip = _placed(frames, _places(name, len(frames)))
+    x = inputs_of(clip)  # (F, D)
+    steps = np.linalg.norm(x[1:] - x[:-1], axis=1)
+    return Order(
+        name=name,
+        pooled_cosine=float(np.mean(pooled)),
+        frame_cosine=float(np.mean(contexts)),
+        block_change=float(np.mean(added)),
+        difference=float(steps.mean()),
+        best_scores=_highest(scores(windows_of(clip, temporal, window_frames=window_frames), texts)),
+        steps=steps.astype(np.float32),
+    )
+
+
+def _places(name: str, count: int) -> NDArray[np.int64]:
+    """Which frame stands at each moment."""
+    there = np.arange(count)
+    if name == "reversed":
+        return there[::-1]
+    return np.random.default_rng(_SEED).permutation(count) if name == "shuffled" else there
 
 
 def _placed(frames: Sequence[EmbeddedFrame], places: NDArray[np.int64]) -> list[EmbeddedFrame]:
@@ -92,37 +122,6 @@ def _placed(frames: Sequence[EmbeddedFrame], places: NDArray[np.int64]) -> list[
     ]
 
 
-class _Features:
-    """All features of one order."""
-
-    def __init__(
-        self,
-        frames: Sequence[EmbeddedFrame],
-        temporal: TemporalTransformer,
-        texts: dict[str, TriggerTexts],
-        window_frames: int,
-    ) -> None:
-        windows = windows_of(frames, temporal, window_frames=window_frames)
-        self.pooled = np.stack([window.pooled for window in windows])  # (W, D)
-        self.newest = np.stack([window.contextualised[-1] for window in windows])  # (W, D)
-        opened = _opened(temporal)
-        self.added = np.stack([_added(window.frames, opened) for window in windows])  # (W, D)
-        self.scores = scores(windows, texts)  # (Q, F)
-        x = inputs_of(frames)  # (F, D)
-        self.steps = np.linalg.norm(x[1:] - x[:-1], axis=1)  # (F-1,)
-
-    def beside(self, filmed: _Features, name: str) -> Order:
-        return Order(
-            name=name,
-            pooled_cosine=_mean_cosine(self.pooled, filmed.pooled),
-            contextualised_cosine=_mean_cosine(self.newest, filmed.newest),
-            block_change=float(np.linalg.norm(self.added - filmed.added, axis=1).mean()),
-            difference=float(self.steps.mean()),
-            best_scores=_highest(self.scores),
-            steps=self.steps.astype(np.float32),
-        )
-
-
 def _opened(temporal: TemporalTransformer) -> TemporalTransformer:
     """A copy whose gate is fully open (g = 1): what its blocks make shows in full."""
     opened = copy.deepcopy(temporal)
@@ -135,9 +134,10 @@ def _added(frames: Sequence[EmbeddedFrame], opened: TemporalTransformer) -> Floa
     return np.asarray(contextualised(frames, opened).pooled[0].numpy() - inputs_of(frames).mean(axis=0), np.float32)
 
 
-def _mean_cosine(one: Floats, other: Floats) -> float:
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return float(((one * other).sum(axis=1) / np.maximum(lengths, 1e-12)).mean())
+def _cosine(one: Floats, other: Floats) -> float:
+    """Of two vectors, or the mean of each row to its own."""
+    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
+    return float(((one * other).sum(axis=-1) / np.maximum(lengths, 1e-12)).mean())
 
 
 def _highest(values: Floats) -> Floats:

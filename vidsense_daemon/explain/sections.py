@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vidsense_daemon.explain.attention import Attention
 from vidsense_daemon.explain.drawing import Figure, Table, table
+from vidsense_daemon.explain.encoding import Floats
 from vidsense_daemon.explain.explanation import Explanation
 from vidsense_daemon.explain.figures import heads, orders, places, space, tokens, words
 from vidsense_daemon.explain.precisions import Quantization
@@ -102,7 +104,7 @@ def _space(explanation: Explanation) -> Iterator[Item]:
     )
     yield space.matrix(part)
     yield space.frame_map(part)
-    yield space.cuts_table(part)
+    yield space.cuts_table(part) if part.scene_cuts_s else "The scene stays the same: no scene change."
     if part.neighbours:
         yield table(
             "What in this camera's past it resembles most",
@@ -128,21 +130,34 @@ def _attention(explanation: Explanation) -> Iterator[Item]:
             f"The temporal transformer sees the {frames} frames in which most changes, {part.times_s[0]:.2f} s to "
             f"{part.times_s[-1]:.2f} s. Each head of each layer decides how much a frame takes from the frames before."
         )
-        yield heads.heads(part, trained=False)
-        yield (
-            f"Before training the heads look evenly: {100 * heads.entropy_ratio(part.untrained):.0f} % of the greatest "
-            "possible spread. That is no fault: their gate is closed."
-        )
-        if part.trained is None:
-            yield Note(f"After training: {part.trained_name}.")
-        else:
-            yield heads.heads(part, trained=True)
-            yield (
-                f"After training ({part.trained_name}): {100 * heads.entropy_ratio(part.trained):.0f} % of the "
-                f"greatest possible spread; g = {part.gate:.3f}."
-            )
+        yield from _heads(part)
         yield heads.weights(part)
     yield from _patches(explanation)
+
+
+def _heads(part: Attention) -> Iterator[Item]:
+    windows = "the temporal transformer"
+    yield heads.heads(part.untrained, part.times_s, name="before", what=f"{windows}, before training")
+    yield f"Before training the heads look evenly: {_evenly(part.untrained)}. That is no fault: their gate is closed."
+    if part.trained is not None:
+        yield heads.heads(part.trained, part.times_s, name="after", what=f"{windows}, after training")
+        yield f"After training ({part.trained_name}): {_evenly(part.trained)}; g = {part.gate:.3f}."
+    tile = part.foretelling
+    if tile is not None:
+        where = f"the transformer that foretells tiles, tile in row {tile.row + 1}, column {tile.column + 1}"
+        yield (
+            "For this camera a transformer of the same design has been trained to foretell what each of 24 tiles shows "
+            f"next ({part.trained_name}). Here it looks at the past of the tile in which most changes."
+        )
+        yield heads.heads(tile.before, tile.times_s, name="tile-before", what=f"{where}, before training")
+        yield heads.heads(tile.after, tile.times_s, name="tile-after", what=f"{where}, after training")
+        yield f"Before: {_evenly(tile.before)}. After: {_evenly(tile.after)}."
+    if part.trained is None and tile is None:
+        yield Note(f"After training: {part.trained_name}.")
+
+
+def _evenly(maps: Floats) -> str:
+    return f"{100 * heads.entropy_ratio(maps):.0f} % of the greatest possible spread"
 
 
 def _patches(explanation: Explanation) -> Iterator[Item]:
@@ -169,8 +184,8 @@ def _orders(explanation: Explanation) -> Iterator[Item]:
         "Now the pictures change places while the times stay: the clip backwards, and shuffled. "
         f"The temporal transformer is {part.temporal}."
         + (
-            " A mean does not know the order of what it is a mean of: only windows at other places of the clip differ, "
-            "because other frames fall into them."
+            " A mean does not know the order of what it is a mean of, so a window's embedding stays what it is, to the "
+            "last digit; what the blocks would add differs, but their gate is closed."
             if part.gate == 0
             else f" Its gate is open (g = {part.gate:.3f}): the order reaches the features."
         )

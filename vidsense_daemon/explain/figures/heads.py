@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidsense_daemon.explain.attention import Attention
 from vidsense_daemon.explain.charts import colour_scale, heatmap
@@ -16,9 +17,8 @@ _GAP_PX = 16.0
 _LEFT_PX = 56.0
 
 
-def heads(part: Attention, *, trained: bool) -> Figure:
-    """One small heatmap a layer and head."""
-    maps = part.trained if trained and part.trained is not None else part.untrained
+def heads(maps: Floats, times_s: NDArray[np.float64], *, name: str, what: str) -> Figure:
+    """One small heatmap a layer and head of (L, H, T, T); ``what`` says which transformer, in which state."""
     layers, count, frames, _ = maps.shape
     cell_px = _MAP_PX / frames
     row_px = _MAP_PX + 46
@@ -31,25 +31,23 @@ def heads(part: Attention, *, trained: bool) -> Figure:
             hint = "the frame {row} looks at the frame {column}: {value:.2f}"
             values = maps[layer, head]
             marks += heatmap(values, left=left, top=top, cell_px=cell_px, low=0, high=1, hint=hint)
-            marks += _times(part, left, top, cell_px, with_rows=head == 0)
-    bottom = 46 + layers * row_px
-    state = "after training" if trained else "before training"
+            marks += _times(times_s, left, top, cell_px, with_rows=head == 0)
     return Figure(
-        name=f"3-attention-{'after' if trained else 'before'}",
-        title=f"Attention of the temporal transformer, {state}: rows look, columns are looked at",
+        name=f"3-attention-{name}",
+        title=f"Attention of {what}: rows look, columns are looked at",
         alt=(
-            f"{layers} layers of {count} heads over {frames} frames, {state}; the newest frame gives "
+            f"{layers} layers of {count} heads over {frames} frames, {what}; the newest frame gives "
             f"{maps[-1, :, -1, -1].mean():.2f} of its attention to itself in the last layer, {1 / frames:.2f} would be "
             "even."
         ),
         width=_LEFT_PX + count * (_MAP_PX + _GAP_PX),
-        height=bottom + 8,
+        height=46 + layers * row_px - 14,
         marks=tuple(marks),
         table=table(
             "Attention of the last layer, mean over its heads",
-            ("frame that looks (s)", *(f"{at:.2f}" for at in part.times_s)),
+            ("frame that looks (s)", *(f"{at:.2f}" for at in times_s)),
             [
-                (f"{part.times_s[row]:.2f}", *(f"{value:.2f}" for value in maps[-1].mean(axis=0)[row]))
+                (f"{times_s[row]:.2f}", *(f"{value:.2f}" for value in maps[-1].mean(axis=0)[row]))
                 for row in range(frames)
             ],
         ),
@@ -60,10 +58,10 @@ def heads(part: Attention, *, trained: bool) -> Figure:
     )
 
 
-def _times(part: Attention, left: float, top: float, cell_px: float, *, with_rows: bool) -> Iterator[Mark]:
-    last = len(part.times_s) - 1
+def _times(times_s: NDArray[np.float64], left: float, top: float, cell_px: float, *, with_rows: bool) -> Iterator[Mark]:
+    last = len(times_s) - 1
     for place in sorted({0, last}):
-        words = f"{part.times_s[place]:.1f}"
+        words = f"{times_s[place]:.1f}"
         middle = (place + 0.5) * cell_px
         anchor = "start" if place == 0 else "end"
         at_x = left if place == 0 else left + (last + 1) * cell_px

@@ -47,12 +47,12 @@ def changes_table(part: Orders) -> Table:
         return "–" if np.isnan(value) else f"{value:.2f}"
 
     return table(
-        f"What changes ({part.temporal})",
+        f"What changes against the clip as filmed ({part.temporal})",
         (
             "order",
-            "window embedding: cosine to as filmed",
-            "newest frame's: cosine to as filmed",
-            "what the blocks make of a window: distance to as filmed",
+            "a window's embedding, its frames in this order: cosine",
+            "each frame's in its light: cosine",
+            "what the blocks add to a window: distance",
             "|difference|, mean",
             *(f"best score of “{query}”" for query in part.queries),
         ),
@@ -60,7 +60,7 @@ def changes_table(part: Orders) -> Table:
             (
                 each.name,
                 f"{each.pooled_cosine:.4f}",
-                f"{each.contextualised_cosine:.4f}",
+                f"{each.frame_cosine:.4f}",
                 f"{each.block_change:.4f}",
                 f"{each.difference:.4f}",
                 *(marked(float(value)) for value in each.best_scores),

@@ -50,7 +50,7 @@ def matrix(part: Embeddings) -> Figure:
             ("time (s)", *(f"{part.times_s[place]:.2f}" for place in few)),
             [(f"{part.times_s[row]:.2f}", *(f"{part.cosine[row, column]:.2f}" for column in few)) for row in few],
         ),
-        note="Dark blocks along the diagonal are stretches in which the scene stays the same; lines are scene changes.",
+        note="Strong blocks along the diagonal: the scene stays the same. Lines are scene changes.",
     )
 
 
@@ -149,7 +149,7 @@ def cuts_table(part: Embeddings) -> Table:
         cosine = f"{part.cosine[place - 1, place]:.2f}" if 0 < place < len(part.times_s) else "–"
         rows.append((f"{at_s:.2f}", cosine))
     return table(
-        "Scene changes" if rows else "Scene changes: none",
+        "Scene changes",
         ("time (s)", "cosine to the frame before"),
         rows,
     )
