@@ -1,4 +1,4 @@
-"""`vidsense models list|pull|verify|remove`: the clip encoder's weights, and the only moment that a hub is asked."""
+"""`vidsense models list|pull|verify|remove|quantize`: weights of encoders; the only moment that a hub is asked."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK
-from vidsense_daemon.cli.context import Subparsers, add_json_option
+from vidsense_daemon.cli.context import (
+    Subparsers,
+    add_config_option,
+    add_json_option,
+    count,
+    load_settings,
+    open_storage_to_read,
+)
 from vidsense_daemon.cli.output import say, say_json, say_table
 from vidsense_daemon.settings.paths import state_dir
 
+_FRAMES = 200  # calibration takes some seconds for each of a ViT-B/16
 _TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105 - the variable's name, as the hub's own tools have it
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("models", help="the clip encoder's weights: list, pull, verify, remove")
+    parser = subparsers.add_parser("models", help="the encoder's weights: list, pull, verify, remove, quantize")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the models on this machine")
@@ -37,6 +45,13 @@ def add(subparsers: Subparsers) -> None:
     remove = actions.add_parser("remove", help="delete a model's files")
     remove.add_argument("name")
     remove.set_defaults(run=_remove)
+
+    quantize = actions.add_parser(
+        "quantize", help="let the configured encoder look in eight bits, calibrated on your cameras' own stills"
+    )
+    quantize.add_argument("--frames", type=count, default=_FRAMES, help=f"pictures to take (default: {_FRAMES})")
+    add_config_option(quantize)
+    quantize.set_defaults(run=_quantize)
 
 
 def _folder() -> Path:
@@ -101,4 +116,17 @@ def _remove(args: argparse.Namespace) -> int:
 
     model = remove(args.name, models_dir=_folder())
     say(f"removed {model.name}, {model.size_bytes / 1e6:.0f} MB")
+    return EXIT_OK
+
+
+def _quantize(args: argparse.Namespace) -> int:
+    from vidsense_daemon.daemon.quantizing import quantize_encoder
+
+    settings = load_settings(args).encoder
+    storage = open_storage_to_read()
+    try:
+        card = quantize_encoder(settings, storage, frames=args.frames, say=say)
+    finally:
+        storage.close()
+    say(f"kept: {card.ms_before / card.ms_after:.1f} times as fast; the next start of the daemon measures and takes it")
     return EXIT_OK

@@ -25,6 +25,8 @@ from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.encoders.locked import LockedEncoder
+from vidsense_daemon.perception.runtimes.choosing import MeasuredRuntimes
+from vidsense_daemon.perception.runtimes.tower import Runtimes
 from vidsense_daemon.perception.triggers import DEFAULT_COLD_THRESHOLD, TriggerRule
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import (
@@ -37,6 +39,7 @@ from vidsense_daemon.settings.schema import (
 from vidsense_daemon.store.retention import Retention, Rule
 
 _GB = 1_000_000_000
+_COMPARED_PICTURES = 24  # enough to find a runtime that is off, few enough to embed while the daemon starts
 
 
 def choose_encoder(settings: EncoderBlock, *, state_dir: Path) -> str:
@@ -50,18 +53,35 @@ def choose_encoder(settings: EncoderBlock, *, state_dir: Path) -> str:
     return taken
 
 
-def build_encoder(settings: EncoderBlock, *, backend: str, state_dir: Path) -> Encoder:
+def build_encoder(
+    settings: EncoderBlock, *, backend: str, state_dir: Path, runtimes: Runtimes | None = None
+) -> Encoder:
     """Load an encoder; takes seconds. To be called in the thread that will use it most.
+
+    ``runtimes`` decides what computes pictures; PyTorch for who only has sentences.
 
     Raises:
         ConfigError: its weights are missing or damaged; the message says what to do.
     """
     threads = settings.threads or default_threads()
     builders: dict[str, Callable[[], Encoder]] = {
-        "builtin": lambda: BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=threads),
-        "clip": lambda: ClipEncoder(settings.model, threads=threads, models_dir=models_dir(state_dir)),
+        "builtin": lambda: BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=threads, runtimes=runtimes),
+        "clip": lambda: ClipEncoder(
+            settings.model, threads=threads, models_dir=models_dir(state_dir), runtimes=runtimes
+        ),
     }
     return LockedEncoder(builders[backend]())
+
+
+def build_runtimes(settings: EncoderBlock, storage: Storage) -> Runtimes:
+    """What computes the pictures here: chosen by measuring, on stills of the cameras where there are any."""
+    return MeasuredRuntimes(
+        cache_dir=cache_dir(storage.state_dir),
+        threads=settings.threads or default_threads(),
+        runtime=settings.runtime,
+        precision=settings.precision,
+        pictures=lambda picture_px: camera_pictures(storage, picture_px=picture_px, count=_COMPARED_PICTURES).pictures,
+    )
 
 
 def load_encoder(settings: EncoderBlock, *, state_dir: Path) -> Encoder:
@@ -152,6 +172,11 @@ def build_retention(settings: RetentionBlock, storage: Storage) -> Retention:
     )
 
 
+def least_free_bytes(settings: RetentionBlock) -> int:
+    """What is to stay free on the disk."""
+    return round(settings.min_free_gb * _GB)
+
+
 def backup_folder(settings: BackupBlock, state_dir: Path) -> Path:
     """Where the copies of the database lie."""
     return Path(settings.folder) if settings.folder else backup_dir(state_dir)
@@ -172,6 +197,11 @@ def stream_options(camera: ResolvedCamera, *, picture_px: int, **overrides: Any)
         "motion_masks": camera.motion.masks,
         "zones": dict(camera.zones),
         "privacy_masks": camera.privacy_masks,
+        "clips": camera.has_clips,
+        "clip_before_s": camera.clips.before_s,
+        "clip_after_s": camera.clips.after_s,
+        "clip_max_s": camera.clips.max_s,
+        "clips_of_main": camera.clips.stream == "main" and camera.substream_url is not None,
         "stall_limit_s": camera.stall_limit_s,
         "hwaccel": camera.hwaccel,
         "tls_ca_file": camera.tls_ca_file,
@@ -183,11 +213,6 @@ def stream_options(camera: ResolvedCamera, *, picture_px: int, **overrides: Any)
 
 
 def default_threads() -> int:
-def least_free_bytes(settings: RetentionBlock) -> int:
-    """What is to stay free on the disk."""
-    return round(settings.min_free_gb * _GB)
-
-
     """Half of the processors that this process may use: the cameras' decoders and the describer want some too."""
     return max(1, len(os.sched_getaffinity(0)) // 2)
 
@@ -196,8 +221,3 @@ def resolved_cameras(settings: Settings) -> list[ResolvedCamera]:
     """The enabled cameras with all that applies to them."""
     cameras = (settings.camera(name) for name in settings.cameras)
     return [camera for camera in cameras if camera.enabled]
-        "clips": camera.has_clips,
-        "clip_before_s": camera.clips.before_s,
-        "clip_after_s": camera.clips.after_s,
-        "clip_max_s": camera.clips.max_s,
-        "clips_of_main": camera.clips.stream == "main" and camera.substream_url is not None,

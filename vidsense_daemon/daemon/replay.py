@@ -93,17 +93,23 @@ class Replay:
         """Every event as soon as it is described; the last file's remain until its end.
 
         Raises:
-            StreamError: a file can't be read as video; events of the files before it have been given.
+            StreamError: a file can't be read as video to its end; events of what could be read have been given.
         """
+        problem: StreamError | None = None
         for file in files:
             last_at = started_at
-            for frames in self._frames_of(file, started_at=started_at):
-                self._perceiver.process(frames)
-                last_at = frames[-1].captured_at
-                yield from self._described()
-                self._on_progress(Progress(file, frames[-1].pts_s, len(self._told)))
+            try:
+                for frames in self._frames_of(file, started_at=started_at):
+                    self._perceiver.process(frames)
+                    last_at = frames[-1].captured_at
+                    yield from self._described()
+                    self._on_progress(Progress(file, frames[-1].pts_s, len(self._told)))
+            except StreamError as error:
+                problem = error
             self._perceiver.finish()
             yield from self._described()
+            if problem is not None:
+                raise problem
             started_at = max(started_at, last_at) + _BETWEEN_FILES
 
     def _frames_of(self, file: Path, *, started_at: datetime) -> Iterator[list[Frame]]:
@@ -118,6 +124,7 @@ class Replay:
                 substream_url=None,
                 pace="asap",
                 started_at_ms=to_ms(started_at),
+                clips=False,
             ),
             on_frame=self._put,
             on_state=states.append,
@@ -174,5 +181,6 @@ def _raise_on_fault(file: Path, states: Sequence[CameraState], failures: Sequenc
     """A camera is tried again and again; a file that can't be read now can't be read later either."""
     if failures:
         raise StreamError(f"replaying {file}: {failures[0]}")
-    if states and states[-1].phase is CameraPhase.WAITING:
+    over = (CameraPhase.WAITING, CameraPhase.ENDED)
+    if states and states[-1].phase in over and states[-1].message:
         raise StreamError(f"replaying {file}: {states[-1].message}")

@@ -224,6 +224,13 @@ class EncoderBlock(Block):
     """Which CLIP: its name on the Hugging Face hub, or the path of a folder that holds it."""
     threads: WholeNumber = Field(default=0, ge=0, le=256)
     """Processor threads that it may use; 0 takes half of the machine's."""
+    runtime: Literal["auto", "torch", "openvino", "openvino-gpu", "cuda", "xpu"] = "auto"
+    """What computes the pictures; `auto` measures once what is here and takes the fastest that says the same.
+
+    `openvino` needs `pip install 'vidsense-daemon[openvino]'`. What is asked for and is not there is said in the log, and
+    PyTorch takes its place."""
+    precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
+    """How exactly; `int8` needs `vidsense models quantize`. None may move the embeddings, or it is refused."""
 
 
 class DescriberBlock(Block):
@@ -358,6 +365,8 @@ class Settings(Stream, BaseSettings):
     """How many frames are looked at; a camera may override single keys."""
     motion: Motion = Motion()
     """What counts as motion; a camera may override single keys."""
+    clips: Clips = Clips()
+    """Short films of events; a camera may override single keys."""
     max_frames_per_s: Number = Field(default=40, gt=0, le=10_000)
     """The whole house's budget: all cameras together are not looked at more often."""
     window: WindowBlock = WindowBlock()
@@ -375,8 +384,6 @@ class Settings(Stream, BaseSettings):
     digest: DigestBlock = DigestBlock()
     """The day in a few lines, sent to hooks once a day."""
     review: ReviewBlock = ReviewBlock()
-    clips: Clips = Clips()
-    """Short films of events; a camera may override single keys."""
     """The review pages, the API and the metrics."""
     log: LogBlock = LogBlock()
     """What the daemon writes about itself."""

@@ -27,7 +27,14 @@ import torch
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.perception.runtimes import in_openvino
 from vidsense_daemon.perception.runtimes.gate import compared, made_up_pictures
-from vidsense_daemon.perception.runtimes.in_openvino import OpenVinoTower, converted, read_card, read_graph
+from vidsense_daemon.perception.runtimes.in_openvino import (
+    FOLDER,
+    OpenVinoTower,
+    converted,
+    quantized_path,
+    read_card,
+    read_graph,
+)
 from vidsense_daemon.perception.runtimes.machine import Machine, this_machine
 from vidsense_daemon.perception.runtimes.tower import RuntimeUnusableError, TorchTower, Tower, VisionModel, embed
 
@@ -80,7 +87,7 @@ class MeasuredRuntimes:
         machine: Machine | None = None,
     ) -> None:
         """``pictures`` gives those to compare on, of a side in px: a camera's, or made-up ones."""
-        self._folder = cache_dir / "runtimes"
+        self._folder = cache_dir / FOLDER
         self._threads = threads
         self._runtime = runtime
         self._precision = precision
@@ -140,12 +147,12 @@ class MeasuredRuntimes:
         ]
         for card in cards:
             yield from (Candidate(card, "fp32"), Candidate(card, "bf16"))
-        if self._machine.has_bf16:
+        if self._machine.has_bf16 and (model.worth_converting or asked):
             yield Candidate("torch", "bf16")
         if self._runtime in ("openvino", "openvino-gpu"):
             in_openvino.library()  # asked for by name: its absence is told
         may = self._runtime not in ("torch", "cuda", "xpu") and in_openvino.is_installed()
-        if may and (model.worth_converting or asked or self.quantized_path(model).exists()):
+        if may and (model.worth_converting or asked or quantized_path(model, folder=self._folder).exists()):
             yield from self._in_openvino(model)
 
     def _in_openvino(self, model: VisionModel) -> Iterator[Candidate]:
@@ -153,7 +160,7 @@ class MeasuredRuntimes:
             yield Candidate(device, "fp32")
             if self._machine.has_bf16 or device == "openvino-gpu":
                 yield Candidate(device, "bf16")
-            if self.quantized_path(model).exists():
+            if quantized_path(model, folder=self._folder).exists():
                 yield Candidate(device, "int8")
 
     def _why_not(self) -> str:
@@ -162,10 +169,6 @@ class MeasuredRuntimes:
         if self._precision == "bf16" and self._runtime in ("auto", "torch", "openvino"):
             return f"{self._machine.name} has no bfloat16"
         return "this machine has no such device, or its driver is missing"
-
-    def quantized_path(self, model: VisionModel) -> Path:
-        """Where the model in eight bits lies, once it has been made."""
-        return self._folder / f"{model.key}-int8.xml"
 
     def _build(self, model: VisionModel, candidate: Candidate, exact: Tower) -> Tower:
         """The candidate's tower.
@@ -178,7 +181,7 @@ class MeasuredRuntimes:
         if candidate.runtime in ("torch", "cuda", "xpu"):
             dtype = torch.bfloat16 if candidate.precision == "bf16" else torch.float32
             return TorchTower(model, dtype=dtype, device="cpu" if candidate.runtime == "torch" else candidate.runtime)
-        path = self.quantized_path(model)
+        path = quantized_path(model, folder=self._folder)
         if candidate.precision != "int8":
             graph = converted(model, folder=self._folder)
         elif (card := read_card(path)) is None:
@@ -221,7 +224,7 @@ class MeasuredRuntimes:
     def _key(self, model: VisionModel, candidates: Sequence[Candidate]) -> dict[str, Any]:
         """What must be the same for a choice to hold; the candidates stand for what is installed and allowed."""
         openvino = any(candidate.runtime.startswith("openvino") for candidate in candidates)
-        card = read_card(self.quantized_path(model)) if openvino else None
+        card = read_card(quantized_path(model, folder=self._folder)) if openvino else None
         return {
             "format": _FORMAT,
             "machine": self._machine.key,
@@ -257,7 +260,7 @@ class MeasuredRuntimes:
 def measured_ms(
     towers: Sequence[Tower], pictures: Sequence[Picture], *, mono_s: Callable[[], float] = time.monotonic
 ) -> list[float]:
-    """Milliseconds a picture of each tower, the mean of its medians at batch 1 and 8; the towers take turns."""
+    """Milliseconds a picture of each tower, the mean of its best at batch 1 and 8; the towers take turns."""
     batches = [np.stack([pictures[index % len(pictures)] for index in range(size)]) for size in _BATCHES]
     taken: list[list[list[float]]] = [[[] for _ in batches] for _ in towers]
     hopeless: set[int] = set()
@@ -267,6 +270,8 @@ def measured_ms(
             if index in hopeless:
                 continue
             for batch, times in zip(batches[: 1 if turn == 0 else None], taken[index], strict=False):
+                if turn == 0:
+                    tower(batch)  # warms up
                 started_s = mono_s()
                 tower(batch)
                 times.append((mono_s() - started_s) * 1e3 / len(batch))
@@ -275,9 +280,10 @@ def measured_ms(
             hopeless = {index for index, spent in enumerate(first) if spent > _HOPELESS * min(first)}
         elif mono_s() > end_s:
             break
-    # the first round, of single pictures, warms up; who was hopeless has nothing else
-    return [statistics.fmean(_median_ms(times) for times in each if times) for each in taken]
+    # the first round is of single pictures; who was hopeless has nothing else
+    return [statistics.fmean(_least_ms(times) for times in each if times) for each in taken]
 
 
-def _median_ms(times: Sequence[float]) -> float:
-    return statistics.median(times[1:] or times)
+def _least_ms(times: Sequence[float]) -> float:
+    """What else runs on the machine only ever adds to a time."""
+    return min(times[1:] or times)

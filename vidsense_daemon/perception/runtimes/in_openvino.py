@@ -22,6 +22,8 @@ from vidsense_daemon.perception.runtimes.tower import Outputs, Pictures, Runtime
 
 Device = Literal["CPU", "GPU"]
 
+FOLDER = "runtimes"  # below the cache folder
+
 _HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "f32"}  # of what is not in eight bits, beside what is
 _PICTURES_AT_ONCE = 8
 _CARD_FORMAT = 1
@@ -110,11 +112,14 @@ def converted(model: VisionModel, *, folder: Path) -> Any:
     """
     path = folder / f"{model.key}.xml"
     card = read_card(path)
-    if card is not None and card.version == version():
-        return read_graph(path)
-    graph = _convert(model)
-    save_graph(graph, path)
-    return graph
+    if card is None or card.version != version():
+        save_graph(_convert(model), path)
+    return read_graph(path)  # also what was just converted: kept weights are rounded, and every start shall say the same
+
+
+def quantized_path(model: VisionModel, *, folder: Path) -> Path:
+    """Where the model in eight bits lies, once it has been made."""
+    return folder / f"{model.key}-int8.xml"
 
 
 def save_graph(graph: Any, path: Path, card: Card | None = None) -> None:
