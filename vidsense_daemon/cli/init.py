@@ -12,8 +12,9 @@ import getpass
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -23,9 +24,11 @@ from vidsense_daemon.base.redact import Redactor, url_credentials
 from vidsense_daemon.cli.context import Subparsers
 from vidsense_daemon.cli.output import note, say
 from vidsense_daemon.cli.starter import TRIGGERS, Starter, StarterCamera, camera_name, configuration
+from vidsense_daemon.settings.addresses import camera_address, http_address
 from vidsense_daemon.settings.paths import config_candidates
 
 _LOOK_S, _LOOK_LIMIT_S = 3.0, 12.0
+_WHO_IS_TOLD = "a web address that is told of events (empty: none)"
 
 
 def add(subparsers: Subparsers) -> None:
@@ -50,15 +53,11 @@ def _init(args: argparse.Namespace) -> int:
     if not args.yes and not sys.stdin.isatty():
         raise ConfigError("there is nobody to ask: use --yes and name the cameras with --camera NAME=URL")
     logs.configure(json=False, level="error", redactor=Redactor())
-    cameras = _cameras(args)
-    if not cameras:
-        raise ConfigError("a configuration needs a camera: --camera front_door=rtsp://USER:PASSWORD@HOST/PATH")
-    starter = Starter(
-        cameras=cameras,
-        triggers=args.trigger or (["person"] if args.yes else _choose_triggers()),
-        hook=_hook(args),
-        describer=_describer(),
-    )
+    try:
+        starter = _starter(args)
+    except (KeyboardInterrupt, EOFError):
+        note("\nnothing was written")
+        raise
     text, secrets = configuration(starter)
     _write(path, text, secrets)
     if starter.hook is not None and (args.yes or _agrees("send a test alert now?")):
@@ -67,6 +66,18 @@ def _init(args: argparse.Namespace) -> int:
     say(f"  - `vidsense check --config {path}` tries all of it")
     say("  - `vidsense install` makes it a service, `vidsense run` starts it here and now")
     return EXIT_OK
+
+
+def _starter(args: argparse.Namespace) -> Starter:
+    cameras = _cameras(args)
+    if not cameras:
+        raise ConfigError("a configuration needs a camera: --camera front_door=rtsp://USER:PASSWORD@HOST/PATH")
+    return Starter(
+        cameras=cameras,
+        triggers=args.trigger or (["person"] if args.yes else _choose_triggers()),
+        hook=_hook(args),
+        describer=_describer(),
+    )
 
 
 def _default_path() -> Path:
@@ -85,9 +96,11 @@ def _cameras(args: argparse.Namespace) -> list[StarterCamera]:
     if args.discover or (not args.yes and not told and _agrees("search the home network for cameras (ONVIF)?")):
         told += _discovered(asking=not args.yes)
     while not args.yes and (not told or _agrees("add another camera?", default=False)):
-        url = _ask("address of the camera's stream (rtsp://USER:PASSWORD@HOST/PATH)")
+        url = _ask_valid("address of the camera's stream (rtsp://USER:PASSWORD@HOST/PATH)", check=camera_address)
         if url:
-            told.append(StarterCamera(camera_name(_ask("its name", f"camera_{len(told) + 1}")), url))
+            is_new = partial(_check_is_new, taken=[camera.name for camera in told])
+            name = _ask_valid("its name", f"camera_{len(told) + 1}", check=is_new)
+            told.append(StarterCamera(camera_name(name), url))
     return told if args.no_probe else [_looked_at(camera) for camera in told]
 
 
@@ -153,12 +166,11 @@ def _looked_at(camera: StarterCamera) -> StarterCamera:
 def _choose_triggers() -> list[str]:
     for name, (prompt, _contrast) in TRIGGERS.items():
         say(f"  {name:<8} {prompt}")
-    chosen = [camera_name(word) for word in _ask("what to look for", "person").replace(",", " ").split()]
-    return [name for name in chosen if name in TRIGGERS] or ["person"]
+    return list(dict.fromkeys(_words(_ask_valid("what to look for", "person", check=_check_are_triggers))))
 
 
 def _hook(args: argparse.Namespace) -> dict[str, object] | None:
-    url = args.webhook or ("" if args.yes else _ask("a web address that is told of events (empty: none)"))
+    url = args.webhook or ("" if args.yes else _ask_valid(_WHO_IS_TOLD, check=http_address))
     return {"kind": "webhook", "url": url.replace("{", "{{").replace("}", "}}")} if url else None
 
 
@@ -205,11 +217,43 @@ def _test_alert(path: Path) -> None:
             note(f"the test alert did not arrive: {error}")
 
 
+def _ask_valid(question: str, default: str = "", *, check: Callable[[str], object]) -> str:
+    """Ask until the answer can be taken, or is empty; ``check`` raises a ValueError that says what is wrong with it."""
+    while answer := _ask(question, default):
+        try:
+            check(answer)
+        except ValueError as error:
+            note(f"  {error}")
+        else:
+            break
+    return answer
+
+
+def _check_is_new(name: str, *, taken: Sequence[str]) -> None:
+    if camera_name(name) in taken:
+        raise ValueError(f"there is a camera {camera_name(name)} already")
+
+
+def _check_are_triggers(text: str) -> None:
+    if unknown := [word for word in _words(text) if word not in TRIGGERS]:
+        raise ValueError(
+            f"no {' or '.join(unknown)} here: choose among {', '.join(TRIGGERS)}; "
+            "the file takes any sentence under triggers afterwards"
+        )
+
+
+def _words(text: str) -> list[str]:
+    return [camera_name(word) for word in text.replace(",", " ").split()]
+
+
 def _ask(question: str, default: str = "") -> str:
     shown = f" [{default}]" if default else ""
     return input(f"{question}{shown}: ").strip() or default
 
 
 def _agrees(question: str, *, default: bool = True) -> bool:
-    answer = input(f"{question} [{'Y/n' if default else 'y/N'}] ").strip().lower()
-    return default if not answer else answer.startswith("y")
+    while True:
+        answer = input(f"{question} [{'Y/n' if default else 'y/N'}] ").strip().lower()
+        if answer in ("", "y", "yes", "n", "no"):
+            return answer.startswith("y") if answer else default
+        note("  y or n")

@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (VidsenseError, OSError) as error:
         _complain(error)
         return EXIT_FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where somebody was asked
         return _INTERRUPTED
     return status
 
