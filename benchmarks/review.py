@@ -73,8 +73,9 @@ def fill(database: Database, count: int) -> None:
 
 _FILL = (
     (
-        "INSERT INTO events VALUES (:id, :camera, :trigger, 'a person', :severity, 'live', 'closed', 'r', 'builtin-1',"
-        " :at, :at + 4000, 0, 4, 0.3, NULL, NULL, '[]', :at)"
+        "INSERT INTO events (id, camera, trigger, prompt, severity, source, state, run_id, encoder, started_at_ms,"
+        " ended_at_ms, started_pts_s, ended_pts_s, score, zones, stored_at_ms) VALUES (:id, :camera, :trigger,"
+        " 'a person', :severity, 'live', 'closed', 'r', 'builtin-1', :at, :at + 4000, 0, 4, 0.3, '[]', :at)"
     ),
     "INSERT INTO descriptions (event_id, status) VALUES (:id, 'done')",
     "UPDATE descriptions SET summary = :summary WHERE event_id = :id",
