@@ -11,6 +11,7 @@ T = frames of a sequence, oldest first; K = 24 tiles; D = dimension of the embed
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +87,10 @@ class Foresight:
         trunk = self.predictor.trunk
         sizes = {"layers": str(len(trunk.blocks)), "heads": str(trunk.blocks[0].heads)}
         return save(tensors, {"format": _FORMAT, "encoder": self.encoder, **sizes})
+
+    def as_kept(self) -> Foresight:
+        """The model as it comes back from its file: what is measured must be what will run."""
+        return Foresight(self.ridge.as_kept(), copy.deepcopy(self.predictor).half().float())
 
     @classmethod
     def load(cls, path: Path) -> Foresight:

@@ -14,7 +14,7 @@ T = frames of a sequence, oldest first; D = dimension of the embedding space; 24
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from vidsense_daemon.base.errors import PermanentError
 
@@ -90,6 +90,13 @@ class RidgeAR:
         Raises:
             PermanentError: there are too few frames to learn from.
         """
+        return cls.fits(sequences, encoder=encoder, ridges=(ridge,))[0]
+
+    @classmethod
+    def fits(
+        cls, sequences: Iterable[tuple[Tiles, Seconds]], *, encoder: str, ridges: Sequence[float]
+    ) -> list[RidgeAR]:
+        """One `fit` for each of ``ridges``, at little more than the price of one: for who can tell which is best."""
         kept = [(tiles, seconds) for tiles, seconds in sequences if len(tiles) > 1]
         frames = sum(len(tiles) - 1 for tiles, _ in kept)
         if frames < _LEAST_FRAMES:
@@ -104,15 +111,25 @@ class RidgeAR:
             rows, targets = inputs[usable], changes[usable]  # (N, 3·D), (N, D)
             gram += rows.T @ rows
             moment += rows.T @ targets
-        gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram) + np.finfo(np.float32).tiny
-        return cls(encoder, mean, np.linalg.solve(gram, moment).astype(np.float32))
+        unit, least = np.eye(len(gram)) * np.trace(gram) / len(gram), np.eye(len(gram)) * np.finfo(np.float32).tiny
+        solved = (np.linalg.solve(gram + ridge * unit + least, moment) for ridge in ridges)
+        return [cls(encoder, mean, weights.astype(np.float32)) for weights in solved]
 
     def save(self, path: Path) -> None:
-        """Write it in one step, half precision; the folder must exist."""
+        """Write it in one step; the folder must exist."""
         part = path.with_suffix(".part")
-        tensors = {"mean": self.mean.astype(np.float16), "weights": self.weights.astype(np.float16)}
-        save_file(tensors, part, metadata={"format": _FORMAT, "encoder": self.encoder})
+        part.write_bytes(self.to_bytes())
         part.replace(path)
+
+    def as_kept(self) -> RidgeAR:
+        """The model as it comes back from its file: what is measured must be what will run."""
+        mean, weights = (part.astype(np.float16).astype(np.float32) for part in (self.mean, self.weights))
+        return RidgeAR(self.encoder, mean, weights)
+
+    def to_bytes(self) -> bytes:
+        """The content of its file, in half precision."""
+        tensors = {"mean": self.mean.astype(np.float16), "weights": self.weights.astype(np.float16)}
+        return save(tensors, metadata={"format": _FORMAT, "encoder": self.encoder})
 
     @classmethod
     def load(cls, path: Path) -> RidgeAR:

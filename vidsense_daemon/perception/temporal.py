@@ -13,7 +13,7 @@ embeddings follows X-CLIP (Ni et al. 2022), the difference tokens CLIP2Video (Fa
 `TilePredictor` puts the same trunk over every tile's own sequence, to foretell what the tile shows next:
 
     h_k  = Blocks(u_k + PE + place_k + W_a (PE_{t+1} − PE_t))    k: where in the picture; W_a: how far ahead
-    r̂    = W_h LN h                                              what the simpler prediction beneath it gets wrong
+    r̂    = W_h LN h / √D                                         what the simpler prediction beneath it gets wrong
 
 B = windows, T = frames of a window, D = dimension of the embedding space (512), H = heads, L = layers, K = tiles of a
 picture.
@@ -132,7 +132,7 @@ class TilePredictor(nn.Module):
         far = self.ahead(position[:, 1:] - position[:, :-1])  # (B, T − 1, D)
         h = self.trunk.tokens(x[:, :-1], causal=True) + position[:, :-1] + self.place[place][:, None] + far
         h, _ = self.trunk.think(h, causal=True)  # (B, T − 1, D)
-        foretold: Tensor = self.next(self.norm(h))
+        foretold: Tensor = self.next(self._unit(h))
         return foretold
 
     def restored(self, x: Tensor, seconds: Tensor, place: Tensor, *, masked: int) -> Tensor:
@@ -144,8 +144,13 @@ class TilePredictor(nn.Module):
         start = self.trunk.tokens(filled, causal=False) + positions(seconds, x.shape[-1]) + self.place[place][:, None]
         start = torch.cat([start[:, :masked], start[:, masked : masked + 1] + self.mask, start[:, masked + 1 :]], dim=1)
         h, _ = self.trunk.think(start, causal=False)
-        difference: Tensor = self.masked(self.norm(h[:, masked]))
+        difference: Tensor = self.masked(self._unit(h[:, masked]))
         return difference
+
+    def _unit(self, h: Tensor) -> Tensor:
+        """LN h at the length of an embedding: at √D, Adam's first steps on the heads overshoot what a tile moves by."""
+        scaled: Tensor = self.norm(h) / math.sqrt(h.shape[-1])
+        return scaled
 
 
 class Block(nn.Module):
