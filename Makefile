@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: setup demo test check format bench clean
+.PHONY: setup demo test check format docs bench clean
 
 setup: $(VENV)/.demo
 
@@ -21,6 +21,10 @@ $(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.demo
 	$(PIP_INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.demo
+	$(PIP_INSTALL) --editable '.[docs]'
 	touch $@
 
 demo: $(VENV)/.demo
@@ -38,6 +42,10 @@ check: $(VENV)/.test
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# the docs as a site in build/site; a link that leads nowhere is an error
+docs: $(VENV)/.docs
+	$(BIN)/zensical build --strict --clean
 
 # every benchmark, shortly; the long commands that the docs' figures come from stand in each file
 bench: $(VENV)/.test

@@ -206,6 +206,20 @@ def _without_code(text: str) -> str:
     return _CODE.sub("", text)
 
 
+def test_every_page_is_in_the_sites_order_and_every_decision_in_their_list() -> None:
+    """A page that no list leads to is read by nobody."""
+    site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))["project"]
+    listed = {page for entry in site["nav"] for value in entry.values() for page in _pages_of(value)}
+    decisions = (ROOT / "docs" / "decisions" / "index.md").read_text(encoding="utf-8")
+
+    assert {path.name for path in (ROOT / "docs").glob("*.md")} - listed == set()
+    assert [path.name for path in (ROOT / "docs" / "decisions").glob("0*.md") if f"({path.name})" not in decisions] == []
+
+
+def _pages_of(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
 # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
