@@ -27,9 +27,15 @@ class FrameBudget:
             self._busy[camera] = busy
             others_busy = sum(self._busy.values()) - busy
             others_calm = len(self._busy) - 1 - others_busy
-        fair_fps = self._max_frames_per_s / (others_busy + others_calm + 1)
-        left_fps = self._max_frames_per_s - min(_CALM_FPS, fair_fps) * others_calm
+            limit_fps = self._max_frames_per_s
+        fair_fps = limit_fps / (others_busy + others_calm + 1)
+        left_fps = limit_fps - min(_CALM_FPS, fair_fps) * others_calm
         return max(left_fps / (others_busy + 1), _LEAST_FPS)
+
+    def limit_to(self, max_frames_per_s: float) -> None:
+        """The house has another limit from now on: perception can't take more, or can again."""
+        with self._lock:
+            self._max_frames_per_s = max_frames_per_s
 
     def leave(self, camera: str) -> None:
         """The camera sends nothing any more: its share is the others'."""

@@ -53,6 +53,10 @@ class WatchedCameras:
         self._states: dict[str, CameraState] = {}
         self._log = structlog.get_logger()
 
+    def limit_to(self, max_frames_per_s: float) -> None:
+        """All cameras together send no more than this; each hears of it with its next frame."""
+        self._budget.limit_to(max_frames_per_s)
+
     def connected(self) -> dict[str, bool]:
         """Of each camera that has said a word, whether it streams."""
         return {name: state.phase is CameraPhase.STREAMING for name, state in tuple(self._states.items())}

@@ -29,6 +29,7 @@ from vidsense_daemon.daemon.clipping import Clipping, ClippingSink
 from vidsense_daemon.daemon.crew import Crew
 from vidsense_daemon.daemon.digesting import DailyDigest
 from vidsense_daemon.daemon.hooks import build_announcers
+from vidsense_daemon.daemon.learning import Learning
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.daemon.reload import plan
 from vidsense_daemon.daemon.reviewing import build_review
@@ -38,6 +39,7 @@ from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.server import ModelServer
 from vidsense_daemon.description.tally import DescriptionTally
 from vidsense_daemon.description.worker import DescriptionWork
+from vidsense_daemon.perception.pace import Pace
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.server import ReviewServer
 from vidsense_daemon.settings.schema import Settings
@@ -89,6 +91,13 @@ class Daemon:
             max_frames_per_s=settings.max_frames_per_s,
             one_pass=one_pass,
             on_connected=lambda camera, connected: self._alerting.camera_connected(camera, connected=connected),
+            clock=self._clock,
+        )
+        self._learning = Learning(
+            state_dir,
+            settings.learning,
+            cameras=lambda: [camera.name for camera in self._cameras],
+            min_free_bytes=backends.least_free_bytes(settings.retention),
             clock=self._clock,
         )
         self._described = DescriptionTally(clock=self._clock)
@@ -146,6 +155,10 @@ class Daemon:
             storage=storage,
             sink=ClippingSink(WakingSink(storage.spool, self._wake), clipping),
             is_enabled=lambda camera, trigger: self._alerting.is_enabled(camera, trigger),
+            learning=self._learning,
+            pace=Pace(
+                max_frames_per_s=self._settings.max_frames_per_s, on_limit=self._watched.limit_to, clock=self._clock
+            ),
         )
         description = self._description(storage, perception)
         self._alerting.deliver_from(storage.outbox)
@@ -161,6 +174,7 @@ class Daemon:
             self._crew.add("description", description.run, beat_limit_s=self._description_limit_s()).start()
             self._crew.add("delivery", self._alerting.run).start()
             self._crew.add("feedback", perception.teaching.run).start()
+            self._crew.add("learning", self._learning.run).start()
             while not self._ending.is_set():
                 with self._schedule(storage):
                     self._watch_over(storage, perceiving)
@@ -250,6 +264,7 @@ class Daemon:
         return description
 
     def _schedule(self, storage: Storage) -> Schedule:
+        self._learning.follow(self._settings.learning)
         return Schedule(
             storage,
             retention=backends.build_retention(self._settings.retention, storage),
@@ -262,6 +277,8 @@ class Daemon:
                 clock=self._clock,
             ),
             digest_at=self._settings.digest.at,
+            learning=self._learning,
+            learning_at=self._settings.learning.at,
             clock=self._clock,
         )
 

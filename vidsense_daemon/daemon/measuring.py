@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.description.tally import BreakerState, DescriptionTally
+from vidsense_daemon.perception.pace import Pace
 from vidsense_daemon.review.ports import Measurement
 
 
@@ -15,6 +16,29 @@ def of_perception(perception: LivePerception) -> Iterator[Measurement]:
         for name, count in perception.perceiver.counts().items():
             text = f"{name.replace('_', ' ').capitalize()} since the start"
             yield Measurement(f"vidsense_perception_{name}_total", text, count, kind="counter")
+        yield from of_pace(perception.pace)
+
+
+def of_pace(pace: Pace) -> Iterator[Measurement]:
+    """How late perception is, how busy, and what it lets the cameras send."""
+    if (latency := pace.latency()) is not None:
+        for quantile, seconds in (("0.5", latency.median_s), ("0.95", latency.p95_s)):
+            yield Measurement(
+                "vidsense_perception_latency_seconds",
+                "From a frame's capture until it is perceived, over the last minutes",
+                seconds,
+                labels={"quantile": quantile},
+            )
+    yield Measurement(
+        "vidsense_perception_busy_ratio", "The share of its time that perception works; 1 is all of it", pace.busy_ratio
+    )
+    yield Measurement(
+        "vidsense_perception_limit_frames_per_second",
+        "What all cameras together may send: less than max_frames_per_s while perception can't keep up",
+        pace.limit_fps,
+    )
+    text = "Times that the cameras' rates were lowered since the start"
+    yield Measurement("vidsense_perception_rates_lowered_total", text, pace.times_lowered, kind="counter")
 
 
 def of_descriptions(tally: DescriptionTally) -> Iterator[Measurement]:

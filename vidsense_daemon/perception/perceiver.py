@@ -13,6 +13,7 @@ from __future__ import annotations
 import queue
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import tzinfo
 from enum import Enum, auto
@@ -26,7 +27,7 @@ from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
-from vidsense_daemon.domain.ports import Encoder, EventSink
+from vidsense_daemon.domain.ports import Encoder, EventSink, Recorder
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.actions import ActionHead, no_actions
 from vidsense_daemon.perception.calm_book import CalmBook
@@ -34,10 +35,12 @@ from vidsense_daemon.perception.embedding import FrameEmbedder
 from vidsense_daemon.perception.labels import Labels
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.owed import OwedCalls
+from vidsense_daemon.perception.pace import Pace
 from vidsense_daemon.perception.prompts import PromptBook
 from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.temporal import TemporalTransformer
 from vidsense_daemon.perception.triggers import TriggerRule
+from vidsense_daemon.perception.unusual import UnusualWatch
 from vidsense_daemon.perception.watch import CameraWatch, HeadOf, Sought, always_enabled, no_head
 from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of, seconds_of
 
@@ -81,16 +84,22 @@ class Perceiver:
         time_zone: tzinfo | None = None,
         book: CalmBook | None = None,
         labels: Sequence[str] = (),
+        unusual: UnusualWatch | None = None,
         head_of: HeadOf = no_head,
         action_head: Callable[[str], ActionHead] = no_actions,
+        pace: Pace | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
 
         ``is_enabled`` says, by camera and trigger, whether it may make events now; ``time_zone`` is where the triggers'
         hours are meant, none the machine's own. ``book`` keeps what calm cameras teach.
-        ``labels`` is the vocabulary that events are tagged with. ``head_of`` gives, by camera and trigger, what was
+        ``labels`` is the vocabulary that events are tagged with. ``unusual`` makes events of what no trigger asks for.
+        ``head_of`` gives, by camera and trigger, what was
         learned from verdicts; it is asked for every look, so what is taught counts at once.
-        ``action_head`` finds what was trained to see an action, or raises `PermanentError`.
+        ``action_head`` finds what was trained to see an action, or raises `PermanentError`. ``pace`` keeps the cameras
+        from sending more than can be perceived; without one they send what they like.
+        ``recorder`` keeps some of what is seen for training.
         """
         self._time_zone = time_zone
         self._log = structlog.get_logger()
@@ -98,6 +107,8 @@ class Perceiver:
         self._encoder = encoder
         self._sink = OwedCalls(sink)
         self._mailbox = mailbox
+        self._pace = pace
+        self._recorder = recorder
         self._triggers = triggers
         self._source = source
         self._window_frames = window_frames
@@ -114,6 +125,7 @@ class Perceiver:
         self._watches: dict[str, CameraWatch] = {}
         self._ended: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._changed: queue.SimpleQueue[tuple[str, Sequence[TriggerRule]]] = queue.SimpleQueue()
+        self._unusual = unusual or UnusualWatch({}, encoder=encoder.name)
         self._frames = 0
         self._book = book or CalmBook(encoder=encoder.name)
         self._reported_mono_s = self._kept_mono_s = self._clock.mono_s()
@@ -125,7 +137,9 @@ class Perceiver:
             self._sink.settle()  # before new frames are taken: what the sink refused comes first
             # asked before the frames are taken: a run's last frames were put before its end was told
             ended = self._newly_ended()
-            self.process(self._mailbox.take_all(_TAKE_TIMEOUT_S))
+            frames = self._mailbox.take_all(_TAKE_TIMEOUT_S)
+            with self._pace.over(frames) if self._pace else nullcontext():
+                self.process(frames)
             self._end_runs(ended)
             self._take_changes()
             worker.worked()
@@ -143,8 +157,15 @@ class Perceiver:
             StoreError: the sink could not commit; it gets the same calls again before any other.
         """
         steps: list[_Step] = []
-        for frame in self._embedder.embed(frames):
-            steps += self._steps_of(frame)
+        embedded = self._embedder.embed(frames)
+        usable = {(frame.camera, frame.run_id, frame.index) for frame in embedded}
+        for frame in frames:
+            if (frame.camera, frame.run_id, frame.index) in usable:
+                self._unusual.look(frame)
+        for one in embedded:
+            if self._recorder is not None:
+                self._recorder.record(one)
+            steps += self._steps_of(one)
         self._take(steps)
 
     def run_ended(self, camera: str, run_id: str) -> None:
@@ -162,6 +183,7 @@ class Perceiver:
         """The streams have ended: store the windows begun and close what is open; keep what was learned."""
         self._take([step for camera in self._sliding for step in self._end_of_run(camera)])
         self._book.save()
+        self._unusual.save()
 
     def counts(self) -> dict[str, int]:
         """What was done since the start, for logs and metrics."""
@@ -205,10 +227,12 @@ class Perceiver:
             match step.kind:
                 case _Kind.SEE:
                     self._watch(step.camera).see(windows[step.frames])
+                    self._unusual.see(windows[step.frames], self._sink)
                 case _Kind.OBSERVE:
                     self._sink.observed(windows[step.frames], self._encoder.name)
                 case _Kind.END:
                     self._watch(step.camera).end_run()
+                    self._unusual.end_run(step.camera, self._sink)
         self._sink.settle()
 
     def _contextualise(self, wanted: set[Frames], *, causal: bool = True) -> dict[Frames, Window]:
@@ -295,6 +319,7 @@ class Perceiver:
         if now_mono_s - self._kept_mono_s >= _KEEP_EVERY_S:
             self._kept_mono_s = now_mono_s
             self._book.save()
+            self._unusual.save_hourly()
 
     def _report(self) -> None:
         now_mono_s = self._clock.mono_s()
