@@ -16,19 +16,21 @@ from typing import Any
 
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.daemon.backends import resolved_cameras
+from vidsense_daemon.settings.alarms import Novelty, Tamper
 from vidsense_daemon.settings.hooks import MqttHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings, Stream
 from vidsense_daemon.settings.secrecy import shown
 
 # reach the stages through the cameras that they apply to
-_OF_CAMERAS = {"cameras", "triggers", "sampling", "motion", "clips", *Stream.model_fields}
+_OF_CAMERAS = {"cameras", "triggers", "sampling", "motion", "clips", "novelty", "tamper", *Stream.model_fields}
 _STAGES = {
     "hooks": "hooks",
     "describer": "describer",
     "retention": "schedule",
     "backup": "schedule",
     "digest": "schedule",
+    "learning": "schedule",
     "review": "review",
     "triggers": "review",  # its pages show them
     "cameras": "review",
@@ -36,7 +38,7 @@ _STAGES = {
 _BEGINS_ANEW = {
     "hooks": "the hooks begin anew",
     "describer": "the describer begins anew",
-    "schedule": "retention and backup follow the new rules",
+    "schedule": "retention, backup and learning follow the new rules",
     "review": "the review pages begin anew",
 }
 _APPLIED = "applied.yaml"
@@ -82,7 +84,7 @@ def plan(before: Settings, after: Settings) -> Plan:
     new = {camera.name: camera for camera in resolved_cameras(after)}
     both = [name for name in new if name in old]
     restarted = tuple(name for name in both if _stream(old[name]) != _stream(new[name]))
-    retriggered = tuple(name for name in both if old[name].triggers != new[name].triggers and name not in restarted)
+    retriggered = tuple(name for name in both if _sought(old[name]) != _sought(new[name]) and name not in restarted)
     changed = [key for key in Settings.model_fields if getattr(before, key) != getattr(after, key)]
     stages = {_STAGES[key] for key in changed if key in _STAGES}
     if not before.review.enabled and not after.review.enabled:
@@ -103,7 +105,12 @@ def plan(before: Settings, after: Settings) -> Plan:
 
 def _stream(camera: ResolvedCamera) -> ResolvedCamera:
     """What concerns the camera's stream, and nothing of what is looked for in it."""
-    return replace(camera, triggers={}, queries=())
+    return replace(camera, triggers={}, queries=(), novelty=Novelty(), tamper=Tamper())
+
+
+def _sought(camera: ResolvedCamera) -> tuple[object, ...]:
+    """What makes events of the camera."""
+    return camera.triggers, camera.novelty, camera.tamper
 
 
 def _queries(cameras: Iterable[ResolvedCamera]) -> dict[str, tuple[str, ...]]:

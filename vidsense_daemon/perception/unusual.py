@@ -12,7 +12,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import structlog
@@ -27,8 +27,9 @@ from vidsense_daemon.perception.surprise import Persistence, SurpriseModel
 from vidsense_daemon.perception.tampering import SENTENCES, TamperWatch, Verdict
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
 from vidsense_daemon.perception.unusual_file import Kept, UnusualFile
-from vidsense_daemon.perception.usual import Usual
+from vidsense_daemon.perception.usual import PEAK_EVERY, Usual
 
+_PEAKS_AN_HOUR = round(timedelta(hours=1) / PEAK_EVERY)
 _SENTENCE = "something unusual for this camera"
 _MOTION_STANDS_OUT = 2.0  # one part of the score over twice the other is what the explanation names
 
@@ -84,7 +85,7 @@ class UnusualWatch:
         self._models = dict(models or {})
         self._is_enabled, self._time_zone = is_enabled, time_zone
         self._cameras: dict[str, _CameraWatch] = {}
-        self._given: queue.SimpleQueue[tuple[str, SurpriseModel]] = queue.SimpleQueue()
+        self._given: queue.SimpleQueue[tuple[str, SurpriseModel | UnusualRules]] = queue.SimpleQueue()
 
     def use(self, camera: str, model: SurpriseModel) -> None:
         """Predict this camera's tiles with ``model``, as soon as its usual errors are known. From any thread."""
@@ -97,7 +98,7 @@ class UnusualWatch:
 
     def see(self, window: Window, sink: EventSink) -> None:
         """Take in the window that ends with a camera's next frame."""
-        self._take_models()
+        self._take_given(sink)
         if window.camera in self._rules:
             self._camera(window.camera).see(window, sink)
 
@@ -107,39 +108,57 @@ class UnusualWatch:
             self._cameras[camera].end_run(sink)
 
     def change_rules(self, camera: str, rules: UnusualRules) -> None:
-        """Judge a camera by other rules from now on; its events must have ended."""
-        if watched := self._cameras.pop(camera, None):
-            watched.save()
-        self._rules[camera] = rules
+        """Judge a camera by other rules: its open alarms end. From any thread; takes effect within a moment."""
+        self._given.put((camera, rules))
 
     def learning_until(self, now: datetime) -> dict[str, datetime]:
         """The cameras of which too little is known yet, and until when if they are watched from now on."""
         return {name: at for name, camera in self._cameras.items() if (at := camera.learning_until(now)) is not None}
 
     def save(self) -> None:
-        for camera in self._cameras.values():
-            camera.save()
+        """Keep what was learned."""
+        for name, camera in self._cameras.items():
+            self._file(name).save(camera.kept())
+
+    def save_hourly(self) -> None:
+        """Keep what was learned of those cameras of which a good hour has passed since they were last kept."""
+        for name, camera in self._cameras.items():
+            if camera.learned_much_since_kept:
+                self._file(name).save(camera.kept())
 
     def _camera(self, name: str) -> _CameraWatch:
         if name not in self._cameras:
-            self._cameras[name] = _CameraWatch(
-                name,
-                self._rules[name],
-                encoder=self._encoder,
-                source=self._source,
-                file=UnusualFile(self._folder, camera=name, encoder=self._encoder),
-                model=self._models.get(name, Persistence()),
-                is_enabled=self._is_enabled,
-                time_zone=self._time_zone,
-            )
+            self._cameras[name] = self._watch(name, self._file(name).load())
         return self._cameras[name]
 
-    def _take_models(self) -> None:
+    def _watch(self, name: str, kept: Kept) -> _CameraWatch:
+        return _CameraWatch(
+            name,
+            self._rules[name],
+            encoder=self._encoder,
+            source=self._source,
+            kept=kept,
+            model=self._models.get(name, Persistence()),
+            is_enabled=self._is_enabled,
+            time_zone=self._time_zone,
+        )
+
+    def _file(self, camera: str) -> UnusualFile:
+        return UnusualFile(self._folder, camera=camera, encoder=self._encoder)
+
+    def _take_given(self, sink: EventSink) -> None:
         while not self._given.empty():
-            camera, model = self._given.get()
-            self._models[camera] = model
-            if camera in self._cameras:
-                self._cameras[camera].use(model)
+            camera, given = self._given.get()
+            watched = self._cameras.get(camera)
+            if isinstance(given, UnusualRules):
+                self._rules[camera] = given
+                if watched is not None:
+                    watched.end_run(sink)
+                    self._cameras[camera] = self._watch(camera, watched.kept())
+            else:
+                self._models[camera] = given
+                if watched is not None:
+                    watched.use(given)
 
 
 class _CameraWatch:
@@ -152,14 +171,13 @@ class _CameraWatch:
         *,
         encoder: str,
         source: Source,
-        file: UnusualFile,
+        kept: Kept,
         model: SurpriseModel,
         is_enabled: Callable[[str, str], bool],
         time_zone: tzinfo | None,
     ) -> None:
-        kept = file.load()
         novelty, tamper = rules.novelty or NoveltyRule(), rules.tamper or TamperRule()
-        self._name, self._file, self._is_enabled = name, file, is_enabled
+        self._name, self._is_enabled = name, is_enabled
         self._judges = rules.novelty is not None, rules.tamper is not None
         self._log = structlog.get_logger().bind(camera=name)
         self._usual = Usual(per_week=novelty.per_week, time_zone=time_zone, peaks=kept.peaks)
@@ -175,7 +193,8 @@ class _CameraWatch:
         self._verdict: Verdict | None = None
         self._best: Novelty | None = None
         self._window: Window | None = None
-        self._was_learning = self._usual.is_learning
+        self._was_learning: bool | None = None  # not said yet
+        self._kept_peaks = len(kept.peaks)
 
     def use(self, model: SurpriseModel) -> None:
         self._scorer.use(model)
@@ -196,9 +215,9 @@ class _CameraWatch:
         if self._verdict is None:
             self._usual.see(frame.captured_at, None if seen is None else seen.score, _look_of(frame))
         self._judge_novelty(window, seen, sink)
-        if self._was_learning and not self._usual.is_learning:
-            self._log.info("usual_learned", threshold=round(self._usual.threshold, 2))
-        self._was_learning = self._usual.is_learning
+        if self._was_learning is not self._usual.is_learning:
+            self._was_learning = self._usual.is_learning
+            self._tell_of_learning(frame.captured_at)
 
     def end_run(self, sink: EventSink) -> None:
         self._scorer.end_run()
@@ -211,10 +230,20 @@ class _CameraWatch:
     def learning_until(self, now: datetime) -> datetime | None:
         return self._usual.learned_at(now) if self._usual.is_learning else None
 
-    def save(self) -> None:
-        scorer = self._scorer
-        kept = Kept(list(self._usual.peaks), scorer.model.name, scorer.scale.samples, self._tampering.memory)
-        self._file.save(kept)
+    @property
+    def learned_much_since_kept(self) -> bool:
+        return abs(len(self._usual.peaks) - self._kept_peaks) >= _PEAKS_AN_HOUR
+
+    def kept(self) -> Kept:
+        """What is to be kept of it now."""
+        scorer, self._kept_peaks = self._scorer, len(self._usual.peaks)
+        return Kept(list(self._usual.peaks), scorer.model.name, scorer.scale.samples, self._tampering.memory)
+
+    def _tell_of_learning(self, at: datetime) -> None:
+        if self._usual.is_learning:
+            self._log.info("still_learning_what_is_usual", until=f"{self._usual.learned_at(at):%Y-%m-%dT%H:%MZ}")
+        else:
+            self._log.info("usual_learned", threshold=round(self._usual.threshold, 2))
 
     def _judge_tampering(self, window: Window, sink: EventSink) -> None:
         frame, verdict, alarm = window.frames[-1], self._verdict, self._tampered

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from vidsense_daemon.domain.events import ALARMS
 from vidsense_daemon.settings.marked import MarkedValues
 from vidsense_daemon.settings.mistakes import KeyPath, Mistake, in_words, nearest
 from vidsense_daemon.settings.schema import Sampling
@@ -18,12 +19,22 @@ def cross_check(marked: MarkedValues) -> Iterator[Mistake]:
     """The mistakes between keys."""
     values = _block(marked.values)
     yield from _private_keys(values, marked)
+    yield from _reserved_names(values, marked)
     yield from _trigger_names(values, marked)
     yield from _zones_of_triggers(values, marked)
     yield from _hook_names(values, marked)
     yield from _wishes_of_hooks(values, marked)
     yield from _hooks_of_digest(values, marked)
     yield from _rates(values, marked)
+
+
+def _reserved_names(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistake]:
+    """A trigger has the name of an alarm that the daemon raises by itself: nobody could tell their events apart."""
+    for name in _block(values.get("triggers")):
+        if name in ALARMS:
+            path = ("triggers", str(name))
+            problem = f"'{name}' is the name of the daemon's own events, set by the top key '{name}:'"
+            yield Mistake(marked.place_of(path), path, problem, "another name for the trigger")
 
 
 def _trigger_names(values: dict[str, Any], marked: MarkedValues) -> Iterator[Mistake]:
@@ -102,7 +113,7 @@ def _wishes_of_hooks(values: dict[str, Any], marked: MarkedValues) -> Iterator[M
     for number, hook in enumerate(hooks if isinstance(hooks, list) else []):
         for key, names in known.items():
             for index, name in enumerate(_texts(_block(hook).get(key))):
-                if name not in names:
+                if name not in names and not (key == "triggers" and name in ALARMS):
                     path = ("hooks", number, key, index)
                     allowed = in_words(names) if names else f"there are no {key} yet"
                     yield Mistake(

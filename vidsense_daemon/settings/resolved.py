@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from vidsense_daemon.settings.addresses import Outline
 
 if TYPE_CHECKING:
+    from vidsense_daemon.settings.alarms import Novelty, Tamper
     from vidsense_daemon.settings.schema import Camera, Clips, Motion, Sampling, Settings, Trigger
 
 _BlockT = TypeVar("_BlockT", bound=BaseModel)
@@ -34,6 +35,8 @@ class ResolvedCamera:
     sampling: Sampling
     motion: Motion
     clips: Clips
+    novelty: Novelty
+    tamper: Tamper
     zones: Mapping[str, Outline]
     privacy_masks: tuple[Outline, ...]
     triggers: Mapping[str, Trigger]  # the enabled ones that it lists, in its order
@@ -58,6 +61,8 @@ def merged(settings: Settings, name: str, *, stream_keys: Iterable[str]) -> Came
             "sampling": _merged_block(settings.sampling, camera.sampling),
             "motion": _merged_block(settings.motion, camera.motion),
             "clips": _merged_block(settings.clips, camera.clips),
+            "novelty": _merged_block(settings.novelty, camera.novelty),
+            "tamper": _merged_block(settings.tamper, camera.tamper),
         }
     )
 
@@ -80,6 +85,8 @@ def resolve(settings: Settings, name: str, *, stream_keys: Iterable[str]) -> Res
         sampling=camera.sampling,
         motion=camera.motion,
         clips=camera.clips,
+        novelty=camera.novelty,
+        tamper=camera.tamper,
         zones=MappingProxyType({zone: area.coordinates for zone, area in camera.zones.items()}),
         privacy_masks=camera.privacy_masks,
         triggers=MappingProxyType({key: trigger for key, trigger in triggers.items() if trigger.enabled}),

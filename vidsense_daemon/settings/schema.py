@@ -25,6 +25,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from vidsense_daemon.domain.events import Severity
 from vidsense_daemon.settings.addresses import Outline, camera_address, outline, outline_text
+from vidsense_daemon.settings.alarms import Novelty, Tamper
 from vidsense_daemon.settings.blocks import (
     Block,
     FilePath,
@@ -162,6 +163,10 @@ class Camera(Stream):
     """Overrides keys of the top `motion` block for this camera."""
     clips: Clips = Clips()
     """Overrides keys of the top `clips` block for this camera."""
+    novelty: Novelty = Novelty()
+    """Overrides keys of the top `novelty` block for this camera."""
+    tamper: Tamper = Tamper()
+    """Overrides keys of the top `tamper` block for this camera."""
     zones: Annotated[dict[Name, Zone], BeforeValidator(_empty_if_none)] = Field(default={})
     """Named areas; a trigger can ask for motion in one of them."""
     privacy_masks: tuple[Area, ...] = ()
@@ -367,6 +372,10 @@ class Settings(Stream, BaseSettings):
     """What counts as motion; a camera may override single keys."""
     clips: Clips = Clips()
     """Short films of events; a camera may override single keys."""
+    novelty: Novelty = Novelty()
+    """Events of what is unusual for a camera; a camera may override single keys."""
+    tamper: Tamper = Tamper()
+    """Events of a camera that somebody has tampered with; a camera may override single keys."""
     max_frames_per_s: Number = Field(default=40, gt=0, le=10_000)
     """The whole house's budget: all cameras together are not looked at more often."""
     window: WindowBlock = WindowBlock()
