@@ -80,11 +80,14 @@ def _map(wholes: Floats) -> tuple[Floats, str]:
     if importlib.util.find_spec("sklearn") is None:
         return principal(wholes), "PCA: t-SNE needs scikit-learn (pip install 'vidsense-daemon[explain]')"
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # scikit-learn's own dependency
 
     perplexity = min(_PERPLEXITY_MOST, (count - 1) / 3)
     # by cosine, as everything here compares; from the principal components, so that it comes out the same each time
     points = TSNE(metric="cosine", init=principal(wholes) * 1e-2, perplexity=perplexity, random_state=0)
-    return points.fit_transform(wholes).astype(np.float32), f"t-SNE, perplexity {perplexity:.3g}, cosine distance"
+    with threadpool_limits(1):  # so few points take longer on several processors, and much longer on busy ones
+        placed = points.fit_transform(wholes)
+    return placed.astype(np.float32), f"t-SNE, perplexity {perplexity:.3g}, cosine distance"
 
 
 def principal(vectors: Floats) -> Floats:

@@ -43,7 +43,7 @@ def write_png(figure: Figure, path: Path) -> None:
     canvas = _Canvas(figure)
     for mark in figure.marks:
         _draw(mark, canvas)
-    canvas.pixels.save(path, optimize=True)
+    canvas.pixels.save(path)
 
 
 @singledispatch
