@@ -1,14 +1,14 @@
 """`vidsense search "white van at night" --since 7d`: by the words of descriptions, by what the pictures mean, or both.
 
-By words: SQLite's FTS5 over camera, trigger, prompt, summary and answers. By meaning: the sentence's embedding against
-the windows' (`window_index`), and from the windows to the events they belong to. Both lists are joined by reciprocal
-rank fusion (Cormack, Clarke, Büttcher, SIGIR 2009): Σ 1/(60 + rank). It needs no scores that can be compared.
+By words: SQLite's FTS5 over camera, trigger, prompt, summary and answers (`word_search`). By meaning: the sentence's
+embedding against the windows' (`window_index`), and from the windows to the events they belong to. Both lists are
+joined by reciprocal rank fusion (Cormack, Clarke, Büttcher, SIGIR 2009): Σ 1/(60 + rank). It needs no scores that can
+be compared.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,7 @@ from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.records import load_records
 from vidsense_daemon.store.window_index import Near, WindowIndex
+from vidsense_daemon.store.word_search import RANKED, Where, find_by_words, words_of
 
 _FUSION_K = 60  # of the paper: how little the first ranks stand out
 _WINDOWS_AN_EVENT = 20  # an event has many windows alike; so many are fetched for each event asked for
@@ -47,8 +48,12 @@ class _Hit:
 class EventSearch:
     """Finds events; thread-safe, holds up no writer."""
 
-    def __init__(self, database: Database, media: MediaFolder, *, index: WindowIndex | None = None) -> None:
+    def __init__(
+        self, database: Database, media: MediaFolder, *, index: WindowIndex | None = None, ranked: int = RANKED
+    ) -> None:
+        """``ranked``: where more texts than these hold a word, the newest come first."""
         self._database = database
+        self._ranked = ranked
         self._media = media
         self._index = index
 
@@ -61,7 +66,7 @@ class EventSearch:
         until: datetime | None = None,
         limit: int = 20,
     ) -> list[Found]:
-        """Events whose text holds some of the words, those with the most and rarest first."""
+        """Events whose text holds some of the words: the most and the rarest first, and the newest of many alike."""
         hits = self._word_hits(sentence, camera, since, until, limit)
         return self._found([(hits, "words")], limit)
 
@@ -86,26 +91,17 @@ class EventSearch:
     def _word_hits(
         self, sentence: str, camera: str | None, since: datetime | None, until: datetime | None, limit: int
     ) -> list[_Hit]:
-        words = re.findall(r"\w+", sentence)
+        words = words_of(sentence)
         if not words:
             return []
-        query = text(
-            "SELECT d.event_id FROM documents_fts JOIN documents AS d ON d.id = documents_fts.rowid"
-            " JOIN events AS e ON e.id = d.event_id"
-            " WHERE documents_fts MATCH :words AND e.started_at_ms BETWEEN :since AND :until - 1"
-            " AND (:camera IS NULL OR e.camera = :camera)"
-            " ORDER BY bm25(documents_fts, 1.0, 2.0), e.started_at_ms DESC LIMIT :limit"
+        where = Where(
+            camera=camera,
+            since_ms=0 if since is None else to_ms(since),
+            until_ms=_END_OF_TIME_MS if until is None else to_ms(until),
         )
-        values = {
-            # quoted, so that no word of the operator's is taken for FTS5's grammar
-            "words": " OR ".join(f'"{word}"' for word in words),
-            "since": 0 if since is None else to_ms(since),
-            "until": _END_OF_TIME_MS if until is None else to_ms(until),
-            "camera": camera,
-            "limit": limit,
-        }
         with self._database.read() as connection:
-            return [_Hit(row.event_id, None) for row in connection.execute(query, values)]
+            ids = find_by_words(connection, words, where, limit=limit, ranked=self._ranked)
+        return [_Hit(event_id, None) for event_id in ids]
 
     def _hits_of(self, near: list[Near]) -> list[_Hit]:
         """The events of these windows, nearest first, each once; windows outside any event are passed over."""
