@@ -125,12 +125,15 @@ def test_a_stream_with_sound_only_says_so(tmp_path: Path) -> None:
     fault, message = fault_of(replayed(tmp_path / "sound.mkv"))
 
     assert fault is Fault.NO_VIDEO
-    assert "another stream" in message
+    assert "choose a file with a picture" in message
 
 
-def test_a_stream_of_one_picture_ends_with_that_picture(tmp_path: Path) -> None:
-    """A file of a single frame is a short recording."""
-    assert len(replayed(raw_clip(tmp_path / "one.mp4", "libx264", frames_at([0]))).frames) == 1
+def test_a_recording_of_one_picture_gives_that_picture_and_says_so(tmp_path: Path) -> None:
+    """Somebody gives the still instead of the clip: no event can come of it."""
+    watched = replayed(raw_clip(tmp_path / "one.mp4", "libx264", frames_at([0])))
+
+    assert len(watched.frames) == 1
+    assert "it holds a single picture" in watched.supervisor.state.message
 
 
 def test_a_variable_frame_rate_is_sampled_by_time(tmp_path: Path) -> None:
@@ -264,3 +267,16 @@ def test_scenedetect_confirms_only_what_changed_much(clips: Path) -> None:
     watch = SceneWatch()
 
     assert not any(watch.changed(frame) for frame in frames)
+
+
+def test_a_recording_that_breaks_off_is_watched_as_far_as_it_goes_and_told_of(tmp_path: Path) -> None:
+    """A copy that was interrupted looks like a shorter recording; "0 events" would be a wrong answer."""
+    whole = make_clip(tmp_path / "whole.mkv", seconds=8)
+    half = tmp_path / "half.mkv"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+
+    complete, broken_off = replayed(whole), replayed(half)
+
+    assert complete.supervisor.state.message == ""
+    assert 2 <= broken_off.frames[-1].pts_s <= 6
+    assert "of the 8.0 s that it should last: the rest is missing" in broken_off.supervisor.state.message

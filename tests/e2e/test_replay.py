@@ -80,5 +80,6 @@ def test_a_file_that_is_no_video_is_named_and_costs_no_traceback(household: Hous
     answer = household.vidsense("replay", str(letter), "--config", str(household.config))
 
     assert answer.returncode == 1
-    assert str(letter) in answer.stderr
+    assert answer.stderr.count(str(letter)) == 1
+    assert "it is no video" in answer.stderr
     assert "Traceback" not in answer.stderr

@@ -49,7 +49,7 @@ NEXT_STEP = {
     Fault.NAME: "the host name is not known: check it, or write the camera's IP address",
     Fault.TIMEOUT: "no answer in time: check that the camera is on and reachable",
     Fault.STALLED: "the stream stopped without a word: check the camera's network",
-    Fault.ENDED: "the camera closed the stream",
+    Fault.ENDED: "tried again at once; if it repeats, see whether the camera restarts or has too many viewers",
     Fault.BAD_DATA: "the answer is not a video stream: check the url's scheme, port and path",
     Fault.NO_VIDEO: "the stream has no picture: choose another stream of the camera",
     Fault.TOO_LARGE: "the picture is larger than max_pixels allows: choose a smaller stream or raise max_pixels",
@@ -60,6 +60,14 @@ NEXT_STEP = {
     Fault.MEMORY: "the stream needs more memory than memory_limit_mb allows: choose a smaller stream or raise it",
     Fault.CRASHED: "its capture process ended by itself; it is started again",
     Fault.LOST: "the connection broke",
+}
+
+NEXT_STEP_OF_FILE = {
+    Fault.NOT_FOUND: "check the file's path",
+    Fault.BAD_DATA: "it is no video, or its beginning is damaged",
+    Fault.NO_VIDEO: "choose a file with a picture",
+    Fault.UNSUPPORTED: "convert it to H.264 or H.265",
+    **{fault: NEXT_STEP[fault] for fault in (Fault.TOO_LARGE, Fault.MEMORY, Fault.CRASHED)},
 }
 
 # 401, 403: a camera locks an account after a few wrong passwords, so never more than one try a minute.

@@ -81,6 +81,11 @@ class StreamOptions:
         """Whether the frames come from a recording, whose end is no fault."""
         return is_file(self.url)
 
+    @property
+    def is_replay(self) -> bool:
+        """Whether somebody waits for a recording's frames, and will say himself what is wrong with it."""
+        return self.is_file and self.pace == "asap"
+
 
 def scheme_of(url: str) -> str:
     """The url's scheme in small letters; `file` for a path, `v4l2` for a video device."""

@@ -26,7 +26,7 @@ from vidsense_daemon.base.backoff import Backoff
 from vidsense_daemon.base.clock import Clock, SystemClock, from_ms, to_ms
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.budget import FrameBudget
-from vidsense_daemon.capture.faults import NEXT_STEP, CameraError, Fault
+from vidsense_daemon.capture.faults import NEXT_STEP, NEXT_STEP_OF_FILE, CameraError, Fault
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.process import CaptureProcess
 from vidsense_daemon.capture.reachability import Knocker
@@ -69,7 +69,7 @@ class CameraSupervisor:
         self._scenes = SceneWatch()
         self._main_fault: Fault | None = None
         self._hardware_refused = ""
-        self._refused_codec = ""
+        self._refused_codec = self._shortcoming = ""
         self._log = structlog.get_logger().bind(camera=camera)
 
     @property
@@ -95,7 +95,7 @@ class CameraSupervisor:
                 self._lost(worker, fault)
                 continue
             if ended and not self._options.loop:
-                self._enter(CameraPhase.ENDED)
+                self._enter(CameraPhase.ENDED, message=self._shortcoming)
                 worker.ask_to_stop()
                 return
         self._enter(CameraPhase.STOPPED)
@@ -119,6 +119,7 @@ class CameraSupervisor:
                 for message in child.read(_POLL_S):
                     heard_mono_s = self._clock.mono_s()
                     if message.kind == "ended":
+                        self._note_shortcoming(str(message.header.get("shortcoming", "")))
                         return True
                     self._take(worker, child, message)
                 if self._clock.mono_s() - heard_mono_s > self._options.stall_limit_s:
@@ -192,6 +193,12 @@ class CameraSupervisor:
             self._main_fault = error.fault
             self._log.warning("main_stream_lost", fault=error.fault.value, reason=f"{error}; {NEXT_STEP[error.fault]}")
 
+    def _note_shortcoming(self, shortcoming: str) -> None:
+        """What was wrong with a recording; one that is watched again and again is told of once."""
+        if shortcoming and shortcoming != self._shortcoming and not self._options.is_replay:
+            self._log.warning("recording_incomplete", reason=shortcoming)
+        self._shortcoming = shortcoming
+
     def _clips_refused(self, codec: str) -> None:
         if codec != self._refused_codec:
             self._refused_codec = codec
@@ -212,7 +219,8 @@ class CameraSupervisor:
         if self._budget is not None:
             self._budget.leave(self._camera)
         new = self._state.fault is not fault.fault
-        message = f"{fault}; {NEXT_STEP[fault.fault]}"
+        step = (NEXT_STEP_OF_FILE if self._options.is_file else NEXT_STEP).get(fault.fault)
+        message = f"{fault}; {step}" if step else str(fault)
         self._enter(
             CameraPhase.WAITING,
             fault=fault.fault,
@@ -220,7 +228,7 @@ class CameraSupervisor:
             next_try_in_s=wait_s,
             faults=self._state.faults + 1,
         )
-        if new:
+        if new and not self._options.is_replay:
             self._log.warning("camera_lost", fault=fault.fault.value, reason=message, next_try_in_s=round(wait_s, 1))
         self._rest(worker, wait_s, Knocker(self._options.substream_url or self._options.url))
 

@@ -25,6 +25,7 @@ from vidsense_daemon.capture.masks import PrivacyMask
 from vidsense_daemon.capture.measuring import measure
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.overview import overview
+from vidsense_daemon.capture.reading import Reading
 from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.scene import Scene
 from vidsense_daemon.capture.source import DecodedFrame, Source
@@ -94,8 +95,9 @@ class Watch:
                 ]
             )
 
-    def run(self, source: Source, take_orders: Orders) -> None:
-        """Watch until the stream ends."""
+    def run(self, source: Source, take_orders: Orders) -> Reading:
+        """Watch until the stream ends; how much of a recording there was."""
+        reading = Reading()
         self._announce(source)
         if self._options.is_file:
             self._place = self._recorded(source)
@@ -106,9 +108,12 @@ class Watch:
                 self._obey(order)
             if self._clips is not None and not self._options.clips_of_main:
                 self._clips.saw(packet, self._now())
+            reading.saw(packet)
             for frame in decoding.frames(packet, calm=self._calm, at_mono_s=self._mono_s()):
+                reading.pictures += 1
                 self._see(frame)
             self._report(source, decoding)
+        return reading
 
     @property
     def _calm(self) -> bool:
@@ -242,14 +247,14 @@ def watch(
         if options.is_file and options.pace == "asap":
             with contextlib.closing(_open(options, options.url, SOFTWARE)) as ahead:
                 watching.look_ahead(ahead)
-        watching.run(source, take_orders)
+        shortcoming = watching.run(source, take_orders).shortcoming(source.length_s)
     finally:
         if clips is not None:
             clips.stream_ended()  # before the stream is closed: their files refer to it
         source.close()
         if main is not None:
             main.close()
-    outlet.say("ended")
+    outlet.say("ended", shortcoming=shortcoming)
 
 
 def _clips(options: StreamOptions, outlet: Outlet) -> Clips:

@@ -183,4 +183,4 @@ def _raise_on_fault(file: Path, states: Sequence[CameraState], failures: Sequenc
         raise StreamError(f"replaying {file}: {failures[0]}")
     over = (CameraPhase.WAITING, CameraPhase.ENDED)
     if states and states[-1].phase in over and states[-1].message:
-        raise StreamError(f"replaying {file}: {states[-1].message}")
+        raise StreamError(f"replaying {file}: {states[-1].message.removeprefix(f'opening {file}: ')}")
