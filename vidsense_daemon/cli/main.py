@@ -29,6 +29,7 @@ from vidsense_daemon.cli import (
     hooks,
     init,
     install,
+    learn,
     models,
     replay,
     review,
@@ -59,6 +60,7 @@ _COMMANDS = (
     models,
     db,
     train,
+    learn,
     explain,
     demo,
 )

@@ -13,6 +13,7 @@ N = frames of a clip, K = tiles of a picture, D = dimension of the embedding spa
 
 from __future__ import annotations
 
+import errno
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
@@ -80,11 +81,17 @@ class ClipFile:
 class ExperienceFolder:
     """The ring of every camera; safe for one writer and any number of readers, in any processes."""
 
-    def __init__(self, root: Path, *, keep_bytes: int = 200_000_000, keep: timedelta = timedelta(days=7)) -> None:
-        """``keep_bytes`` is each camera's share of the disk; what is older than ``keep`` goes in any case."""
+    def __init__(
+        self, root: Path, *, keep_bytes: int = 200_000_000, keep: timedelta = timedelta(days=7), min_free_bytes: int = 0
+    ) -> None:
+        """``keep_bytes`` is each camera's share of the disk; what is older than ``keep`` goes in any case.
+
+        Nothing is written on a disk with less than ``min_free_bytes`` left: events come first.
+        """
         self.root = root
         self.keep_bytes = keep_bytes
         self.keep = keep
+        self._min_free_bytes = min_free_bytes
         self._log = structlog.get_logger()
 
     def add(self, clip: Clip) -> None:
@@ -102,7 +109,11 @@ class ExperienceFolder:
         }
         content = save(arrays, {"encoder": clip.encoder, "run_id": clip.run_id})
         self._trim(clip.camera, now=clip.ended_at, room_bytes=len(content))
-        replace_file(self.root / clip.camera / f"{clip.at_ms[0]}-{clip.pace}{_SUFFIX}", content)
+        path = self.root / clip.camera / f"{clip.at_ms[0]}-{clip.pace}{_SUFFIX}"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free - len(content) < self._min_free_bytes:
+            raise OSError(errno.ENOSPC, "the disk is nearly full")
+        replace_file(path, content)
 
     def files(self, camera: str) -> list[ClipFile]:
         """The camera's clips, oldest first."""

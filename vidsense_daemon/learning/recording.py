@@ -1,6 +1,6 @@
 """Sample what the cameras see into the experience ring, while the daemon runs.
 
-    perception thread ── record(frame) ─► ClipCutter (per camera) ─► queue ─► learning thread ── ExperienceFolder.add
+    perception thread ── record(frame) ─► ClipCutter (per camera) ─► queue ─► thread `learning` ── ExperienceFolder.add
 
 The perception thread only collects references, and copies 1 MB when a clip is complete; the disk is the learning
 thread's. When it is slower than the cameras, or full, clips are left out and counted: nobody waits for them.
@@ -21,7 +21,6 @@ import numpy as np
 import structlog
 
 from vidsense_daemon.base.clock import to_ms
-from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.windows import EmbeddedFrame
 from vidsense_daemon.learning.experience import Clip, ExperienceFolder, Pace
 
@@ -31,7 +30,6 @@ _BETWEEN_CLIPS = timedelta(minutes=1)  # of one pace: what comes closer shows th
 _LONGEST_GAP_S = 60.0  # between two frames of a clip: beyond it the next one can't be foretold
 _DAY = timedelta(days=1)
 _WAITING_CLIPS = 32  # each about 1 MB
-_TAKE_TIMEOUT_S = 0.5  # how late a stop is noticed
 
 
 class Allowance:
@@ -93,7 +91,7 @@ class ClipCutter:
 
 
 class ExperienceRecorder:
-    """Implements `domain.ports.Recorder`: `record` for the perception thread, `run` is the learning thread's body."""
+    """Implements `domain.ports.Recorder`: `record` is for the perception thread, the rest for the one that writes."""
 
     def __init__(self, folder: ExperienceFolder, *, encoder: str) -> None:
         self._folder = folder
@@ -117,14 +115,16 @@ class ExperienceRecorder:
         except queue.Full:
             self.clips_left_out += 1
 
-    def run(self, worker: Worker) -> None:
-        """The thread's body: write clips until asked to stop, then those that wait."""
+    def begin(self) -> None:
+        """Clear away what can't be used, before the first write."""
         removed = self._folder.remove_unusable(encoder=self._encoder)
         if removed:
             self._log.info("experience_of_other_encoder_removed", clips=removed, encoder=self._encoder)
-        while not (worker.stopping.is_set() and self._clips.empty()):
-            worker.beat()
-            self.write_next(timeout_s=_TAKE_TIMEOUT_S)
+
+    def finish(self) -> None:
+        """Write the clips that wait."""
+        while not self._clips.empty():
+            self.write_next(timeout_s=0)
 
     def write_next(self, *, timeout_s: float) -> None:
         """Write one clip, if one comes within ``timeout_s``."""

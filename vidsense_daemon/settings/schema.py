@@ -40,6 +40,7 @@ from vidsense_daemon.settings.blocks import (
 from vidsense_daemon.settings.feedback import FeedbackBlock
 from vidsense_daemon.settings.hooks import Hook
 from vidsense_daemon.settings.hours import time_of_day
+from vidsense_daemon.settings.learning import LearningBlock
 from vidsense_daemon.settings.resolved import ResolvedCamera, merged, resolve
 
 LARGEST_PICTURE_PX = 7680 * 4320  # 8K UHD; nothing that a home camera sends is larger
@@ -392,6 +393,8 @@ class Settings(Stream, BaseSettings):
     """The nightly copy of the database."""
     digest: DigestBlock = DigestBlock()
     """The day in a few lines, sent to hooks once a day."""
+    learning: LearningBlock = LearningBlock()
+    """What cameras learn from their own days, and when."""
     review: ReviewBlock = ReviewBlock()
     """The review pages, the API and the metrics."""
     log: LogBlock = LogBlock()
