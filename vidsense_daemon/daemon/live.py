@@ -47,7 +47,16 @@ from vidsense_daemon.store.lock import StateLock
 from vidsense_daemon.store.switches import SwitchStore
 
 _LOOK_EVERY_S = 1.0
-_STAGES = ("http", "feedback", "capture-", "perception", "description", "delivery", "db-writer")  # as they stop
+_STAGES = (
+    "http",
+    "feedback",
+    "capture-",
+    "perception",
+    "learning",
+    "description",
+    "delivery",
+    "db-writer",
+)  # as they stop
 _STOP_WITHIN_S = 8.0  # systemd and people expect ten; the rest is for closing files
 _DEGRADED = "the database takes nothing, events are kept in memory"
 _ENCODER_LIMIT_S = 300.0  # weights on a slow disk; only then is a silent perception thread stuck
@@ -176,7 +185,7 @@ class Daemon:
             self._crew.add("feedback", perception.teaching.run).start()
             self._crew.add("learning", self._learning.run).start()
             while not self._ending.is_set():
-                with self._schedule(storage):
+                with self._schedule(storage, encoder=perception.encoder.name):
                     self._watch_over(storage, perceiving)
                 if self._reload_wanted.is_set():
                     description = self._reload(storage, perception, description)
@@ -263,13 +272,14 @@ class Daemon:
         self._log.info("configuration_applied", changes=list(change.lines()))
         return description
 
-    def _schedule(self, storage: Storage) -> Schedule:
+    def _schedule(self, storage: Storage, *, encoder: str) -> Schedule:
         self._learning.follow(self._settings.learning)
         return Schedule(
             storage,
             retention=backends.build_retention(self._settings.retention, storage),
             backup_folder=backends.backup_folder(self._settings.backup, self._state_dir),
             backups_kept=self._settings.backup.keep,
+            encoder=encoder,
             digest=DailyDigest(
                 lambda: describing.build_digests(storage=storage, server=self._model_server),
                 build_announcers(self._settings.hooks, self._settings.digest.hooks),
@@ -316,6 +326,7 @@ class Daemon:
     def _stop(self, description: DescriptionWork) -> None:
         """Each stage in the order of the stream, so that what is under way still arrives; what hangs is left behind."""
         deadline_mono_s = time.monotonic() + _STOP_WITHIN_S
+        self._learning.close()
         for stage in _STAGES:
             if stage == "description":
                 description.close()

@@ -17,6 +17,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.daemon.digesting import DailyDigest
+from vidsense_daemon.daemon.learning import Learning
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.store.backup import back_up_daily
 from vidsense_daemon.store.retention import Retention
@@ -29,6 +30,7 @@ _QUIET_HOUR = 4  # local time: fewest events, and most people asleep
 class Schedule:
     """The daemon's regular work; runs between entering and leaving.
 
+    ``encoder`` names whose windows the search index is kept of;
     ``backups_kept`` of 0 makes no backups; without ``digest_at``, a local
     time such as 07:30, nobody is sent a digest.
     """
@@ -40,8 +42,11 @@ class Schedule:
         retention: Retention,
         backup_folder: Path,
         backups_kept: int,
+        encoder: str | None = None,
         digest: DailyDigest | None = None,
         digest_at: str | None = None,
+        learning: Learning | None = None,
+        learning_at: str = "03:10",
         clock: Clock,
     ) -> None:
         self._storage = storage
@@ -52,7 +57,8 @@ class Schedule:
         self._log = structlog.get_logger()
         self._scheduler = BackgroundScheduler(
             # the digest waits for a hook that is away: the others shall not wait for it
-            executors={"default": ThreadPoolExecutor(1), "digest": ThreadPoolExecutor(1)},
+            # and a training takes many minutes
+            executors={name: ThreadPoolExecutor(1) for name in ("default", "digest", "learning")},
             # a server that slept through the hour does the work when it wakes, and once
             job_defaults={"coalesce": True, "misfire_grace_time": 6 * 3600, "max_instances": 1},
         )
@@ -61,16 +67,30 @@ class Schedule:
         self._scheduler.add_job(self.check_database, "cron", hour=_QUIET_HOUR, jitter=600, id="check_database")
         if backups_kept:
             self._scheduler.add_job(self.back_up, "cron", hour=_QUIET_HOUR, minute=30, jitter=600, id="backup")
+        self._encoder = encoder
+        if encoder is not None:
+            at_once = {"next_run_time": datetime.now(UTC)}
+            self._scheduler.add_job(self.update_search_index, "interval", id="search_index", hours=1, **at_once)
         self._digest = digest
         if digest is not None and digest_at is not None:
             at = time.fromisoformat(digest_at)
             self._scheduler.add_job(digest.send, "cron", id="digest", executor="digest", hour=at.hour, minute=at.minute)
+        if learning is not None:
+            at = time.fromisoformat(learning_at)
+            train = learning.train_at_night
+            self._scheduler.add_job(train, "cron", id="learning", executor="learning", hour=at.hour, minute=at.minute)
         self._scheduler.add_listener(self._report_failure, EVENT_JOB_ERROR)
 
     def keep_within_bounds(self) -> None:
         """Keep the clips that nobody completed; delete what is too old or too much; the retention itself says what."""
         self._storage.clips.adopt_left(self._clock.now())
         self._retention.run(self._clock.now())
+
+    def update_search_index(self) -> None:
+        """Take in the windows of the last hour: who searches after a month's holiday shall not wait for the month."""
+        assert self._encoder is not None
+        if taken := self._storage.search_index(self._encoder).update():
+            self._log.info("search_index_updated", windows=taken)
 
     def check_database(self) -> None:
         """Read the whole file once a day: a damaged page is found before the row on it is wanted."""

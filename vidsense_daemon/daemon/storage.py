@@ -55,6 +55,10 @@ def actions_file(state_dir: Path) -> Path:
     return state_dir / "actions" / "actions.safetensors"
 
 
+def texts_file(state_dir: Path) -> Path:
+    return cache_dir(state_dir) / "texts.npz"
+
+
 def calm_file(state_dir: Path) -> Path:
     return cache_dir(state_dir) / "calm.json"
 
@@ -102,12 +106,12 @@ class Storage:
             )
         )
         self.media = MediaFolder(media_dir(state_dir))
+        self.clips = ClipStore(database=self.database, media=self.media)
         self.windows = WindowStore(self.database)
         self.events = EventStore(
             database=self.database, media=self.media, windows=self.windows, hooks_for=hooks_for, clock=clock
         )
         self.spool = EventSpool(self.events, hooks_for=hooks_for, clock=clock)
-        self.clips = ClipStore(database=self.database, media=self.media)
         self.archive = EventArchive(database=self.database, media=self.media)
         self.deliveries = DeliveryStore(database=self.database, media=self.media)
         self.outbox = SpooledOutbox(self.deliveries, self.spool)
@@ -120,9 +124,13 @@ class Storage:
         """Search by words; with the name of an encoder also by meaning, in its space, the newest windows included."""
         if encoder is None:
             return EventSearch(self.database, self.media)
-        index = WindowIndex(cache_dir(self.state_dir) / "search", database=self.database, encoder=encoder)
+        index = self.search_index(encoder)
         index.update()
         return EventSearch(self.database, self.media, index=index)
+
+    def search_index(self, encoder: str) -> WindowIndex:
+        """The index of what this encoder saw; `update` takes in what came since."""
+        return WindowIndex(cache_dir(self.state_dir) / "search", database=self.database, encoder=encoder)
 
     def close(self) -> None:
         self.events.flush()
