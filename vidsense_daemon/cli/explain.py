@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vidsense_daemon.settings.resolved import ResolvedCamera
     from vidsense_daemon.settings.schema import Settings
 
+_NOBODYS = "nobodys"  # a configuration has at least one camera
 _EVENT_ID = re.compile(r"\d{10,}-[a-z0-9]+")
 
 
@@ -123,7 +124,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     )
     if args.config is not None or found:
         return load_settings(args)
-    return parse(json.dumps({"cameras": {"clip": {"url": "/dev/video0"}}}), source="the defaults")
+    return parse(json.dumps({"cameras": {_NOBODYS: {"url": "/dev/video0"}}}), source="the defaults")
 
 
 def _camera(settings: Settings, wanted: str | None, *, named: bool) -> ResolvedCamera | None:
@@ -133,4 +134,5 @@ def _camera(settings: Settings, wanted: str | None, *, named: bool) -> ResolvedC
     if wanted is not None and named:
         there = ", ".join(settings.cameras)
         raise ConfigError(f"no camera is named {wanted!r} in the configuration: there is {there}")
-    return settings.camera(next(iter(settings.cameras))) if named and len(settings.cameras) == 1 else None
+    only = list(settings.cameras) if named and len(settings.cameras) == 1 else [_NOBODYS]
+    return None if only == [_NOBODYS] else settings.camera(only[0])

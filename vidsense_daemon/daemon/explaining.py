@@ -28,8 +28,12 @@ from vidsense_daemon.explain.explaining import DEFAULT_QUERIES
 from vidsense_daemon.explain.instruments import Instruments
 from vidsense_daemon.explain.lenses import BuiltinLens, ClipLens, Lens
 from vidsense_daemon.explain.precisions import DescriberRow
+from vidsense_daemon.explain.variants import variants
+from vidsense_daemon.learning.registry import ModelRegistry
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
+from vidsense_daemon.perception.foresight import Foresight
+from vidsense_daemon.perception.runtimes.in_openvino import FOLDER
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings
 
@@ -132,11 +136,19 @@ class Explaining:
         lens, lens_note = self._lens()
         server = describing.build_server(block)
         describers, describers_note = self._describers(server)
+        foresight, trained_name = self._learned(camera.name if camera else "")
+        precisions, left_out = variants(
+            self._encoder.vision, folder=cache_dir(self._state_dir) / FOLDER, threads=self._threads
+        )
         return Instruments(
             encoder=self._encoder,
             lens=lens,
             lens_note=lens_note,
             window_frames=self._settings.window.frames,
+            foresight=foresight,
+            trained_name=trained_name,
+            variants=precisions,
+            variants_left_out=left_out,
             server=server if wish.asks_model else None,
             model=block.model,
             questions=(*block.queries, *(camera.queries if camera else ())),
@@ -147,6 +159,16 @@ class Explaining:
             describers_note=describers_note,
             zone=describing.local_zone(),
         )
+
+    def _learned(self, camera: str) -> tuple[Foresight | None, str]:
+        """What has been trained for this camera and is live, in words too."""
+        model, card = ModelRegistry(self._state_dir / "learned").load(camera, encoder=self._encoder.name)
+        if card is None:
+            return None, "no trained weights for this camera yet"
+        told = f"{card.kind} {card.id}, error {card.error:.4f} against {card.ridge_error:.4f} of ridge-AR"
+        if isinstance(model, Foresight):
+            return model, told
+        return None, f"{told} is live for this camera: a regression, which has no attention to show"
 
     def _loaded(self) -> Encoder:
         return self._encoder
