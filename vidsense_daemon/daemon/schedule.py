@@ -67,10 +67,9 @@ class Schedule:
         self._scheduler.add_job(self.check_database, "cron", hour=_QUIET_HOUR, jitter=600, id="check_database")
         if backups_kept:
             self._scheduler.add_job(self.back_up, "cron", hour=_QUIET_HOUR, minute=30, jitter=600, id="backup")
-        self._encoder = encoder
         if encoder is not None:
-            at_once = {"next_run_time": datetime.now(UTC)}
-            self._scheduler.add_job(self.update_search_index, "interval", id="search_index", hours=1, **at_once)
+            hourly = {"hours": 1, "next_run_time": datetime.now(UTC)}
+            self._scheduler.add_job(self.update_search_index, "interval", id="search_index", args=[encoder], **hourly)
         self._digest = digest
         if digest is not None and digest_at is not None:
             at = time.fromisoformat(digest_at)
@@ -86,10 +85,9 @@ class Schedule:
         self._storage.clips.adopt_left(self._clock.now())
         self._retention.run(self._clock.now())
 
-    def update_search_index(self) -> None:
+    def update_search_index(self, encoder: str) -> None:
         """Take in the windows of the last hour: who searches after a month's holiday shall not wait for the month."""
-        assert self._encoder is not None
-        if taken := self._storage.search_index(self._encoder).update():
+        if taken := self._storage.search_index(encoder).update():
             self._log.info("search_index_updated", windows=taken)
 
     def check_database(self) -> None:
