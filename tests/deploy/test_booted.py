@@ -188,3 +188,58 @@ def test_uninstall_keeps_the_data(service: Service) -> None:
         assert service.machine.run("test", "-s", "/var/lib/vidsense/vidsense.db").returncode == 0
     finally:
         assert service.machine.run(VIDSENSE, "install", "--executable", VIDSENSE).returncode == 0
+
+
+class UsersService:
+    """vidsense as the service of one user who is not logged in."""
+
+    def __init__(self, machine: Machine, name: str) -> None:
+        self._machine = machine
+        self._name = name
+        assert machine.run("useradd", "--create-home", name).returncode == 0
+        self.home = machine.root / "home" / name
+        self._runtime = f"/run/user/{machine.run('id', '-u', name).stdout.strip()}"
+        assert machine.run("loginctl", "enable-linger", name).returncode == 0
+        wait_until(
+            lambda: machine.run("test", "-S", f"{self._runtime}/systemd/private").returncode == 0,
+            limit_s=60,
+            what="the user's own service manager",
+        )
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """As that user, in their home."""
+        environment = [f"HOME=/home/{self._name}", f"XDG_RUNTIME_DIR={self._runtime}"]
+        return self._machine.run(
+            "runuser", "-u", self._name, "--", "env", *environment, *command, limit_s=_START_LIMIT_S
+        )
+
+    def write(self, path: str, text: str) -> None:
+        assert self.run("sh", "-c", f"cat > {path} <<'END'\n{text}\nEND").returncode == 0
+
+    def shows(self, name: str) -> str:
+        answer = self.run("systemctl", "--user", "show", "--value", "--property", name, "vidsense")
+        return answer.stdout.strip()
+
+
+def test_a_user_without_root_has_a_service_of_their_own(installed: Service) -> None:
+    """Under a real user manager: notify, watchdog, the secret, a clean end; uninstalling keeps the data."""
+    installed.configure()
+    settings = (installed.machine.root / "etc/vidsense/vidsense.yaml").read_text()
+    user = UsersService(installed.machine, "ann")
+
+    done = user.run(VIDSENSE, "install", "--user", "--executable", VIDSENSE)
+    assert done.returncode == 0, done.stderr
+    user.write("~/.config/vidsense/vidsense.yaml", json.dumps({**json.loads(settings), "review": {"enabled": False}}))
+    user.write("~/.config/vidsense/credentials/CLIP", "visit.mp4")
+    started = user.run("systemctl", "--user", "start", "vidsense")
+    assert started.returncode == 0, user.run("journalctl", "--user", "--no-pager").stdout
+
+    streaming = "1 of 1 cameras streaming"
+    wait_until(lambda: user.shows("StatusText") == streaming, limit_s=60, what="the user's camera")
+    assert user.shows("WatchdogTimestampMonotonic") != "0"
+    assert user.run("stat", "-c", "%U %a", "/home/ann/.local/state/vidsense").stdout.split() == ["ann", "700"]
+
+    done = user.run(VIDSENSE, "uninstall", "--user")
+    assert done.returncode == 0, done.stderr
+    assert user.shows("LoadState") == "not-found"
+    assert user.run("test", "-s", "/home/ann/.local/state/vidsense/vidsense.db").returncode == 0
