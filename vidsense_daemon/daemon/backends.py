@@ -18,13 +18,14 @@ import structlog
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.daemon.pictures import camera_pictures
-from vidsense_daemon.daemon.storage import Storage, actions_file, backup_dir, cache_dir, models_dir
+from vidsense_daemon.daemon.storage import Storage, actions_file, backup_dir, cache_dir, models_dir, texts_file
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.perception.actions import ActionHead, action_head
 from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.encoders.locked import LockedEncoder
+from vidsense_daemon.perception.encoders.remembered import RememberedTexts
 from vidsense_daemon.perception.runtimes.choosing import MeasuredRuntimes
 from vidsense_daemon.perception.runtimes.tower import Runtimes
 from vidsense_daemon.perception.triggers import DEFAULT_COLD_THRESHOLD, TriggerRule
@@ -70,7 +71,7 @@ def build_encoder(
             settings.model, threads=threads, models_dir=models_dir(state_dir), runtimes=runtimes
         ),
     }
-    return LockedEncoder(builders[backend]())
+    return LockedEncoder(RememberedTexts(builders[backend](), path=texts_file(state_dir)))
 
 
 def build_runtimes(settings: EncoderBlock, storage: Storage) -> Runtimes:

@@ -30,6 +30,10 @@ __all__ = ["SHIPPED_BRIDGE", "BuiltinEncoder", "unsupported_prompt"]
 
 SHIPPED_BRIDGE = Path(__file__).parent / "weights" / "bridge.safetensors"
 
+# In eight bits throughout, the embeddings' cosine to float32 is 0.96 in the mean and 0.79 at worst; with these parts as
+# they are it is 0.996 and 0.990, for a sixth more time: the first layers, whose few channels differ much in range,
+# and the bridge.
+_EXACT_PARTS = (r".*_conv_stem.*", r".*_blocks\.0\..*", r".*_blocks\.1\._depthwise_conv.*", r".*linear.*")
 _PICTURES_AT_ONCE = 1  # a larger batch falls out of the processor's cache: slower in PyTorch, measured
 
 
@@ -62,6 +66,7 @@ class BuiltinEncoder:
             picture_px=PICTURE_PX,
             pictures_at_once=_PICTURES_AT_ONCE,
             attends=False,
+            exact_parts=_EXACT_PARTS,
             worth_converting=False,  # float32 gains a quarter there, and converting costs seconds of the first start
         )
         self._tower = (runtimes or PyTorch()).tower(self.vision)

@@ -68,6 +68,7 @@ class ClipEncoder:
             picture_px=self._picture_px,
             pictures_at_once=_PICTURES_AT_ONCE,
             attends=True,
+            exact_parts=(),
             worth_converting=True,
         )
         self._tower = (runtimes or PyTorch()).tower(self.vision)

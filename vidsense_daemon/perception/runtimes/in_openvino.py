@@ -114,7 +114,7 @@ def converted(model: VisionModel, *, folder: Path) -> Any:
     card = read_card(path)
     if card is None or card.version != version():
         save_graph(_convert(model), path)
-    return read_graph(path)  # also what was just converted: kept weights are rounded, and every start shall say the same
+    return read_graph(path)  # also what was just converted: keeping rounds, and every start shall say the same
 
 
 def quantized_path(model: VisionModel, *, folder: Path) -> Path:

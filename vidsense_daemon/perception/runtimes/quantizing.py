@@ -97,16 +97,22 @@ def quantize(
 
 def _in_eight_bits(graph: Any, model: VisionModel, pictures: Sequence[Picture]) -> Any:
     in_openvino.library()  # before NNCF, which reports to Google as well
-    logging.getLogger("nncf").setLevel(logging.WARNING)
     try:
         import nncf
     except ImportError as error:
         raise RuntimeUnusableError(
             f"NNCF can't be loaded ({first_line(error)}): run `pip install 'vidsense-daemon[openvino]'`"
         ) from error
+    nncf.set_log_level(logging.WARNING)
     batches = [np.stack([picture]) for picture in pictures]
     kind = nncf.ModelType.TRANSFORMER if model.attends else None
     try:
-        return nncf.quantize(graph, nncf.Dataset(batches), model_type=kind, subset_size=len(batches))
+        return nncf.quantize(
+            graph,
+            nncf.Dataset(batches),
+            model_type=kind,
+            subset_size=len(batches),
+            ignored_scope=nncf.IgnoredScope(patterns=list(model.exact_parts), validate=False),
+        )
     except (RuntimeError, nncf.ValidationError, ValueError) as error:
         raise RuntimeUnusableError(f"NNCF can't quantize this model: {first_line(error)}") from error

@@ -40,6 +40,7 @@ class VisionModel:
     picture_px: int
     pictures_at_once: int  # what PyTorch does best with
     attends: bool  # a transformer: quantized in another way
+    exact_parts: tuple[str, ...]  # regular expressions of layers' names that eight bits would harm
     worth_converting: bool  # whether `auto` looks beyond PyTorch before anybody has quantized it
 
 
