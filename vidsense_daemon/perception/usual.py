@@ -28,7 +28,7 @@ _HOURS_FROM = timedelta(days=7)
 _LEAST_PEAKS_OF_HOUR = 54  # three days of this hour and its neighbours: fewer say little of its upper tenth
 _TAIL_QUANTILE = 0.9
 _COUNTED_PEAKS = 5  # so many peaks above the threshold can be counted instead of continued
-_LEAST_MARGIN = 1.0  # above the tail's begin: a camera that scores the same all day must not alarm at a breath more
+_LEAST_MARGIN = 0.5  # above the tail's begin: a camera that scores the same all day must not alarm at a breath more
 _MEDIAN_OF_EXPONENTIAL = math.log(2)  # in means; the median, because one event must not raise the threshold for weeks
 
 
@@ -60,7 +60,7 @@ class Usual:
         self._present: Peak | None = None  # of the ten minutes that run
         self._habits = [0.0] * 24
         self._threshold = math.inf
-        self._measure()
+        self._measured = False
 
     @property
     def peaks(self) -> Sequence[Peak]:
@@ -75,6 +75,7 @@ class Usual:
     @property
     def threshold(self) -> float:
         """About N peaks a week exceed it, the habit of their hour aside; infinite while learning."""
+        self._measure()
         return self._threshold
 
     def learned_at(self, now: datetime) -> datetime:
@@ -83,6 +84,7 @@ class Usual:
 
     def habit(self, at: datetime) -> float:
         """How much more is usual at this hour than over the whole day; 0 before hours are known by themselves."""
+        self._measure()
         return self._habits[self._hour(at)]
 
     def see(self, at: datetime, score: float | None, look: NDArray[np.float32] | None = None) -> None:
@@ -99,7 +101,7 @@ class Usual:
     def forget(self) -> None:
         """The camera looks at something else: begin anew."""
         self._peaks, self._present = [], None
-        self._measure()
+        self._measured = False
 
     def explain(self, at: datetime, score: float, look: NDArray[np.float32] | None) -> Explanation:
         """What a moment that scores ``score`` is unlike, and what it is most like."""
@@ -128,10 +130,13 @@ class Usual:
         self._peaks.append(peak)
         oldest = peak.at - _KEPT_FOR
         self._peaks = [kept for kept in self._peaks if oldest <= kept.at <= peak.at]
-        self._measure()
+        self._measured = False
 
     def _measure(self) -> None:
-        """Habits and threshold from the peaks; a few times an hour."""
+        """Habits and threshold, when the peaks have changed: every ten minutes."""
+        if self._measured:
+            return
+        self._measured = True
         self._habits, self._threshold = [0.0] * 24, math.inf
         if self.is_learning:
             return
