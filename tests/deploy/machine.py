@@ -29,15 +29,37 @@ _BOOT_LIMIT_S = 60.0
 _POWER_OFF = signal.SIGRTMIN + 4  # systemd(1): starts poweroff.target
 
 
-def why_not() -> str:
-    """Why no machine can be booted here; empty when one can."""
+def why_no_copy() -> str:
+    """Why no copy of / can be mounted here; empty when one can."""
     if os.geteuid() != 0:
         return "needs root"
+    return "" if "overlay" in Path("/proc/filesystems").read_text() else "needs overlayfs"
+
+
+def mount_copy_of_root(folder: Path) -> Path:
+    """/ as it is, to be written on without a trace: ``folder``/root."""
+    # an overlay's upper folder may not lie on an overlay, which a container's own / often is
+    layers, root = folder / "layers", folder / "root"
+    for made in (layers, root):
+        made.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g", "tmpfs", layers], check=True)
+    for made in (layers / "upper", layers / "work"):
+        made.mkdir()
+    options = f"lowerdir=/,upperdir={layers / 'upper'},workdir={layers / 'work'}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, root], check=True)
+    return root
+
+
+def unmount_copy_of_root(folder: Path) -> None:
+    for mount in (folder / "root", folder / "layers"):
+        subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
+
+
+def why_not() -> str:
+    """Why no machine can be booted here; empty when one can."""
     if shutil.which("systemd-nspawn") is None:
         return "needs systemd-nspawn (Debian: systemd-container)"
-    if "overlay" not in Path("/proc/filesystems").read_text():
-        return "needs overlayfs"
-    return ""
+    return why_no_copy()
 
 
 class Machine:
@@ -66,7 +88,7 @@ class Machine:
         )
 
     def __enter__(self) -> Self:
-        self._mount()
+        mount_copy_of_root(self._folder)
         try:
             self._furnish()
             self._boot()
@@ -79,17 +101,6 @@ class Machine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._switch_off()
-
-    def _mount(self) -> None:
-        # an overlay's upper folder may not lie on an overlay, which a container's own / often is
-        layers = self._folder / "layers"
-        for folder in (layers, self.root):
-            folder.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3g", "tmpfs", layers], check=True)
-        for folder in (layers / "upper", layers / "work"):
-            folder.mkdir()
-        options = f"lowerdir=/,upperdir={layers / 'upper'},workdir={layers / 'work'}"
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, self.root], check=True)
 
     def _furnish(self) -> None:
         (self.root / "etc/machine-id").write_text("")
@@ -151,8 +162,7 @@ class Machine:
                 self._signal_init(signal.SIGKILL)
                 self._nspawn.kill()
                 self._nspawn.wait()
-        for mount in (self.root, self._folder / "layers"):
-            subprocess.run(["umount", "--lazy", mount], check=False, capture_output=True)
+        unmount_copy_of_root(self._folder)
 
     def _signal_init(self, number: int) -> None:
         if self._init_pid:

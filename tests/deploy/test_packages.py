@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from .machine import mount_copy_of_root, unmount_copy_of_root, why_no_copy
+
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.timeout(180)
@@ -97,13 +99,13 @@ def test_the_sdist_can_be_built_and_tested_from(source: Path, tmp_path: Path) ->
     assert wanted - carried == set()
 
 
-@pytest.mark.skipif(
-    shutil.which("dpkg-deb") is None or not Path("/usr/bin/python3").exists(), reason="needs Debian's dpkg-deb"
-)
-def test_the_deb_has_everything_in_its_place(source: Path, wheel: Path, tmp_path: Path) -> None:
-    """A trial build without the dependencies: unit, user, folders, command, and no path of the build machine."""
+@pytest.fixture(scope="module")
+def deb(source: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trial build without the dependencies."""
+    if shutil.which("dpkg-deb") is None or not Path("/usr/bin/python3").exists():
+        pytest.skip("needs Debian's dpkg-deb")
     built = subprocess.run(
-        [source / "deploy/debian/build-deb", tmp_path],
+        [source / "deploy/debian/build-deb", tmp_path_factory.mktemp("deb")],
         env={
             **os.environ, "WHEEL": str(wheel), "PIP": f"{sys.executable} -m pip", "PIP_ARGS": "--no-deps --no-index"
         },
@@ -115,8 +117,12 @@ def test_the_deb_has_everything_in_its_place(source: Path, wheel: Path, tmp_path
         pytest.skip("needs Debian's python3-venv")
     assert built.returncode == 0, built.stderr
 
-    package = Path(built.stdout.strip())
-    listing = subprocess.run(["dpkg-deb", "--contents", package], capture_output=True, text=True, check=True).stdout
+    return Path(built.stdout.strip())
+
+
+def test_the_deb_has_everything_in_its_place(deb: Path, tmp_path: Path) -> None:
+    """Unit, user, folders, command, and no path of the build machine."""
+    listing = subprocess.run(["dpkg-deb", "--contents", deb], capture_output=True, text=True, check=True).stdout
     for place in (
         "./lib/systemd/system/vidsense.service",
         "./usr/lib/sysusers.d/vidsense.conf",
@@ -126,12 +132,44 @@ def test_the_deb_has_everything_in_its_place(source: Path, wheel: Path, tmp_path
     ):
         assert place in listing
     assert {line.split()[1] for line in listing.splitlines()} == {"root/root"}
-    subprocess.run(["dpkg-deb", "--extract", package, tmp_path / "x"], check=True)
+    subprocess.run(["dpkg-deb", "--extract", deb, tmp_path / "x"], check=True)
     script = (tmp_path / "x/opt/vidsense/bin/vidsense").read_text()
     assert script.startswith("#!/opt/vidsense/bin/python")
     assert re.search(r"/tmp/tmp\.", (tmp_path / "x/opt/vidsense/pyvenv.cfg").read_text()) is None
-    conffiles = subprocess.run(["dpkg-deb", "--info", package, "conffiles"], capture_output=True, text=True, check=True)
+    conffiles = subprocess.run(["dpkg-deb", "--info", deb, "conffiles"], capture_output=True, text=True, check=True)
     assert conffiles.stdout.split() == ["/etc/vidsense/vidsense.example.yaml"]
+
+
+@pytest.mark.skipif(bool(why_no_copy()), reason=why_no_copy() or "it can be mounted")
+def test_dpkg_installs_the_deb_and_removing_it_keeps_the_data(deb: Path, tmp_path: Path) -> None:
+    """On a copy of this machine: the program runs from its place, its user owns the state, and a purge leaves it."""
+    root = mount_copy_of_root(tmp_path)
+
+    def run(*command: str) -> str:
+        done = subprocess.run(["chroot", root, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    try:
+        subprocess.run(["mount", "-t", "proc", "proc", root / "proc"], check=True)
+        for folder in ("opt/vidsense", "var/lib/vidsense"):
+            shutil.rmtree(root / folder, ignore_errors=True)
+        shutil.copy(deb, root / "vidsense.deb")
+        run("dpkg", "--install", "/vidsense.deb")
+        asking = "import vidsense_daemon; print(vidsense_daemon.__file__)"
+        assert run("/opt/vidsense/bin/python", "-P", "-c", asking).startswith("/opt/vidsense/lib/")
+        assert run("stat", "-c", "%U %a", "/var/lib/vidsense").split() == ["vidsense", "700"]
+        assert run("dpkg", "--verify", "vidsense") == ""
+
+        (root / "var/lib/vidsense/vidsense.db").write_text("events")
+        (root / "etc/vidsense/vidsense.yaml").write_text("mine")
+        said = run("dpkg", "--purge", "vidsense")
+        assert "kept: /var/lib/vidsense" in said
+        assert (root / "var/lib/vidsense/vidsense.db").read_text() == "events"
+        assert (root / "etc/vidsense/vidsense.yaml").read_text() == "mine"
+        assert not (root / "opt/vidsense").exists()
+    finally:
+        unmount_copy_of_root(tmp_path)
 
 
 @pytest.mark.parametrize("script", ["build-deb", "postinst", "prerm", "postrm"])
