@@ -1,4 +1,4 @@
-"""`vidsense train bridge`: make the builtin encoder's bridge anew, from captioned pictures."""
+"""`vidsense train bridge|lora`: the builtin encoder's bridge from captioned pictures, adapters from verdicts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from vidsense_daemon.base.errors import EXIT_OK
+from vidsense_daemon.cli import lora
 from vidsense_daemon.cli.context import Subparsers, add_json_option
 from vidsense_daemon.cli.output import say, say_json
 from vidsense_daemon.settings.paths import state_dir
@@ -27,6 +28,7 @@ def add(subparsers: Subparsers) -> None:
     bridge.add_argument("--held-out", type=int, default=1000, help="pictures kept for the test (default: %(default)s)")
     add_json_option(bridge)
     bridge.set_defaults(run=_bridge)
+    lora.add(actions)
 
 
 def _bridge(args: argparse.Namespace) -> int:
