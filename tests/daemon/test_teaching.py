@@ -71,7 +71,7 @@ def test_a_verdict_given_elsewhere_counts_within_a_moment(storage: Storage) -> N
         assert not taught.refresh()
 
     assert taught.head_of("door", "visitor") is not None
-    assert [line["event"] for line in logs] == ["feedback_live"]
+    assert [(line["event"], line["live"]) for line in logs] == [("feedback_tried", True)]
     assert "spared 6 of 6" in logs[0]["reason"]
 
 

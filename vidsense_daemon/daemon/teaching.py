@@ -119,7 +119,7 @@ class Teaching:
         return True
 
     def _tell(self, learned: Mapping[tuple[str, str], Learned]) -> None:
-        """What begins or ends to count, and what can't; once, and not at every verdict."""
+        """What came of the verdicts, and which can't count; what is as it was is not told again."""
         for key, one in learned.items():
             before = self._learned.get(key)
             if one.elsewhere and (before is None or before.elsewhere != one.elsewhere):
@@ -130,11 +130,13 @@ class Teaching:
                     verdicts=one.elsewhere,
                     reason="given on events of another sentence or encoder",
                 )
-            if one.state != (before.state if before else "not live"):
+            said = (one.state, one.trial.reason)
+            if one.trial.good + one.trial.bad and (before is None or said != (before.state, before.trial.reason)):
                 self._log.info(
-                    "feedback_" + ("live" if one.head else "not_live"),
+                    "feedback_tried",
                     camera=one.camera,
                     trigger=one.trigger,
+                    live=one.head is not None,
                     state=one.state,
                     reason=one.trial.reason,
                 )
