@@ -1,4 +1,4 @@
-"""`vidsense train bridge|lora`: the builtin encoder's bridge from captioned pictures, adapters from verdicts."""
+"""`vidsense train bridge|actions`: the builtin encoder's bridge from captions, actions from labelled clips."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_OK
+from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli import lora
-from vidsense_daemon.cli.context import Subparsers, add_json_option
+from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option
 from vidsense_daemon.cli.output import say, say_json
 from vidsense_daemon.settings.paths import state_dir
 
@@ -29,6 +31,12 @@ def add(subparsers: Subparsers) -> None:
     add_json_option(bridge)
     bridge.set_defaults(run=_bridge)
     lora.add(actions)
+    acts = actions.add_parser("actions", help="learn to see actions (a fight, a fall, …) from your own labelled clips")
+    acts.add_argument("labels", type=Path, metavar="LABELS.yaml", help="clips, and when they show which action")
+    acts.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    add_config_option(acts)
+    add_json_option(acts)
+    acts.set_defaults(run=_actions)
 
 
 def _bridge(args: argparse.Namespace) -> int:
@@ -50,4 +58,33 @@ def _bridge(args: argparse.Namespace) -> int:
         say_json({**asdict(report), "out": str(args.out)}, indent=2)
     else:
         say(f"{args.out}: {report}")
+    return EXIT_OK
+
+
+def _actions(args: argparse.Namespace) -> int:
+    from vidsense_daemon.cli.evaluate import encoder_of, labels_for, settings_if_any
+    from vidsense_daemon.daemon.storage import actions_file, cache_dir
+    from vidsense_daemon.evaluation.labels import classed
+    from vidsense_daemon.evaluation.training import train_actions
+    from vidsense_daemon.learning.clips import ClipReader
+
+    settings = settings_if_any(args)
+    logs.configure(json=False, level="error", redactor=Redactor(settings.secrets if settings else ()))
+    clips = classed(labels_for(args, settings))
+    folder = state_dir(os.environ)
+    with Console(stderr=True).status("loading the encoder") as status:
+        encoder = encoder_of(settings)
+        card = train_actions(
+            clips,
+            ClipReader(encoder, cache_dir=cache_dir(folder)),
+            out=actions_file(folder),
+            encoder=encoder.name,
+            seed=args.seed,
+            on_progress=lambda what, done, total: status.update(f"{what}: {done} of {total}"),
+        )
+    if args.json:
+        say_json({**card.as_json(), "out": str(actions_file(folder))}, indent=2)
+    else:
+        say(card.markdown())
+        say(f"kept in {actions_file(folder)}; `action: {card.actions[0]}` in a trigger looks for it, after a reload")
     return EXIT_OK
