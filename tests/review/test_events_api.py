@@ -105,6 +105,14 @@ def test_a_second_verdict_keeps_the_note_and_both_can_be_taken_back(locked: Hous
     assert program.get(f"/api/events/{id_}").json()["verdict"] is None
 
 
+def test_the_triggers_say_what_verdicts_taught(locked: House, program: httpx.Client) -> None:
+    """The page and the API, camera by camera: before anybody has to trust it."""
+    assert "front_door: feedback live: 6 spared" in program.get("/triggers").text
+
+    (trigger,) = program.get("/api/triggers").json()
+    assert trigger["learned"] == {"front_door": "feedback live: 6 spared"}
+
+
 def test_everything_until_now_can_be_marked_as_reviewed(locked: House, program: httpx.Client) -> None:
     """What came after the moment stays new."""
     old, new = locked.happens(), locked.happens(minutes=30)

@@ -19,6 +19,7 @@ from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.perceiving import build_perceiver
 from vidsense_daemon.daemon.storage import Storage
+from vidsense_daemon.daemon.teaching import Teaching
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.worker import DescriptionWork
 from vidsense_daemon.domain.events import Event, EventRecord, EventStill, Source
@@ -67,11 +68,14 @@ class Replay:
             runtimes=backends.build_runtimes(settings.encoder, storage),
         )
         self._picture_px = encoder.picture_px
+        teaching = Teaching(storage, cameras=lambda: [self._camera], encoder=lambda: encoder.name)
+        teaching.refresh()
         self._perceiver = build_perceiver(
             settings,
             encoder=encoder,
             encoder_backend=backend,
             cameras=[self._camera],
+            head_of=teaching.head_of,
             sink=self._sink,
             mailbox=self._mailbox,
             source=Source.REPLAY,

@@ -159,6 +159,7 @@ class _ShownTriggers:
     def triggers(self) -> Sequence[TriggerInfo]:
         cameras = {name: camera.triggers for name, camera in self._settings.cameras.items()}
         present = self._perception.perceiver.thresholds() if self._perception.ready.is_set() else {}
+        learned = self._perception.teaching.learned()
         return [
             TriggerInfo(
                 name=name,
@@ -167,6 +168,7 @@ class _ShownTriggers:
                 severity=trigger.severity,
                 cameras=tuple(camera for camera, names in cameras.items() if name in names),
                 thresholds={camera: of[name] for camera, of in present.items() if name in of},
+                learned={one.camera: one.words for one in learned if one.trigger == name and one.words},
             )
             for name, trigger in self._settings.triggers.items()
             if trigger.enabled

@@ -50,6 +50,11 @@ class Learned:
             return f"off, {self.switched_off}"
         return "live" if self.head else "not live"
 
+    @property
+    def words(self) -> str:
+        """For people: what it says of its own past; empty while nobody has said anything."""
+        return f"feedback {self.state}: {self.trial.reason}" if self.trial.good + self.trial.bad else ""
+
 
 def learned_of(feedback: FeedbackStore, cameras: Sequence[ResolvedCamera], *, encoder: str) -> Iterator[Learned]:
     """Each trigger of each camera, tried on its own past."""

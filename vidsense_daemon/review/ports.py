@@ -221,6 +221,7 @@ class TriggerInfo:
     severity: Severity
     cameras: tuple[str, ...]
     thresholds: Mapping[str, float] = field(default_factory=dict)  # present threshold by camera; unit of `Event.score`
+    learned: Mapping[str, str] = field(default_factory=dict)  # by camera: what verdicts taught, and whether it counts
 
 
 class Firing(Protocol):

@@ -68,6 +68,7 @@ class TriggerJson(BaseModel):
     severity: str
     cameras: list[str]
     thresholds: dict[str, float]
+    learned: Annotated[dict[str, str], Field(description="by camera: what verdicts taught, and whether it counts")]
 
 
 class BacktestRequest(BaseModel):
@@ -235,4 +236,5 @@ def _trigger(info: TriggerInfo) -> TriggerJson:
         severity=info.severity.value,
         cameras=list(info.cameras),
         thresholds=dict(info.thresholds),
+        learned=dict(info.learned),
     )
