@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: setup demo test check format docs bench clean
+.PHONY: setup demo test check format docs bench concepts clean
 
 setup: $(VENV)/.demo
 
@@ -50,6 +50,11 @@ docs: $(VENV)/.docs
 # every benchmark, shortly; the long commands that the docs' figures come from stand in each file
 bench: $(VENV)/.test
 	$(BIN)/python benchmarks/_all.py
+
+# docs/concepts.md, from footage whose licence allows figures of it:
+# make concepts CLIP=car-detection.mp4 CREDIT="car-detection.mp4 of Intel's sample-videos, CC-BY 4.0"
+concepts: $(VENV)/.test
+	$(BIN)/python -m vidsense_daemon.explain.concepts $(CLIP) docs --query "a car" --query "a person" --credit "$(CREDIT)"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -60,7 +60,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_an_event_is_explained_from_its_stills(tmp_path: Path) -> None:
     """Without a clip, the stills are the frames; the gate's curve is gone and nothing is made up for it."""
     record = stored_event(tmp_path)
-    material = of_stills(record.stills, options(tmp_path), name=record.event.id, camera="yard", started_at=NOON)
+    material = of_stills(record.stills, options(tmp_path), name=record.event.id, camera="yard")
 
     assert [frame.pts_s for frame in material.frames] == [0.0, 1.0, 2.0]
     assert material.looks == ()
@@ -73,4 +73,4 @@ def test_an_event_whose_stills_are_gone_says_what_to_do(tmp_path: Path) -> None:
         Path(still.path).unlink()
 
     with pytest.raises(PermanentError, match=f"{record.event.id} are gone.*vidsense explain FILE"):
-        of_stills(record.stills, options(tmp_path), name=record.event.id, camera="yard", started_at=NOON)
+        of_stills(record.stills, options(tmp_path), name=record.event.id, camera="yard")

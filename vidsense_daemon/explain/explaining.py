@@ -107,14 +107,8 @@ def explain_event(
             watch_clip(Path(record.clip.path), taken, started_at=began_at, name=event.id), source="an event's clip"
         )
     else:
-        began_at = event.started_at
-        watched = of_stills(
-            record.stills,
-            _options(options, "event", instruments),
-            name=event.id,
-            camera=event.camera,
-            started_at=event.started_at,
-        )
+        watched = of_stills(record.stills, _options(options, "event", instruments), name=event.id, camera=event.camera)
+        began_at = watched.frames[0].captured_at
     explaining = _Explaining(watched, instruments, queries, camera=event.camera, started_at=began_at)
     return explaining.explanation(record, shown=frames, neighbours=neighbours, neighbours_note=neighbours_note)
 

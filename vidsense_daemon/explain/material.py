@@ -196,9 +196,7 @@ class _Watched:
         return f"explained-{self._run}"
 
 
-def of_stills(
-    stills: Sequence[StoredStill], options: StreamOptions, *, name: str, camera: str, started_at: datetime
-) -> Material:
+def of_stills(stills: Sequence[StoredStill], options: StreamOptions, *, name: str, camera: str) -> Material:
     """An event whose clip is not kept: its stills, as frames. The gate's curve is gone with the rest of the stream.
 
     Raises:
@@ -213,7 +211,7 @@ def of_stills(
             "`vidsense explain FILE` explains any video file"
         )
     frames = tuple(
-        _frame_of(still, picture, index, options.picture_px, camera=camera, started_at=started_at)
+        _frame_of(still, picture, index, options.picture_px, camera=camera, started_at=read[0][0].captured_at)
         for index, (still, picture) in enumerate(read)
     )
     height_px, width_px = read[0][1].shape[:2]
@@ -253,7 +251,7 @@ def _frame_of(
         run_id=f"stills-{camera}",
         index=index,
         captured_at=still.captured_at,
-        pts_s=max(0.0, (still.captured_at - started_at).total_seconds()),
+        pts_s=(still.captured_at - started_at).total_seconds(),
         whole=View(squashed, None),
         crop=None,
         box=still.box,

@@ -81,19 +81,23 @@ def figures(explanation: Explanation) -> list[Figure]:
 def _tokens(explanation: Explanation) -> Iterator[Item]:
     part = explanation.tokenization
     kept, subject = len(part.kept_s), explanation.subject
-    yield (
-        f"{subject.decoded_frames} frames were decoded, {len(part.looks) or kept} were looked at, {kept} were kept. "
+    why = (
         "A model reads pieces, so every frame costs its pieces, whether something happens in it or not: that is why "
         "the gate drops what shows nothing new."
     )
     if part.looks:
+        yield f"{subject.decoded_frames} frames were decoded, {len(part.looks)} were looked at, {kept} were kept. {why}"
         yield tokens.gate_curve(part)
     else:
-        yield Note("The gate's curve is not shown: only stills are left of this event, and the gate saw a stream.")
+        yield f"{kept} stills are left of this event. {why}"
+        yield Note(
+            "The gate's curve and the budgets are not shown: the gate saw a stream, and only its stills are kept."
+        )
     yield tokens.patches(part)
-    yield tokens.budgets(part)
-    yield tokens.budget_table(part)
-    yield "A moment of motion counts as seen when a sampled frame lies within a quarter of a second of it."
+    if part.looks:
+        yield tokens.budgets(part)
+        yield tokens.budget_table(part)
+        yield "A moment of motion counts as seen when a sampled frame lies within a quarter of a second of it."
 
 
 def _space(explanation: Explanation) -> Iterator[Item]:
@@ -108,7 +112,7 @@ def _space(explanation: Explanation) -> Iterator[Item]:
     if part.neighbours:
         yield table(
             "What in this camera's past it resembles most",
-            ("event", "when", "trigger", "words", "cosine, less the camera's mean"),
+            ("event", "when", "trigger", "words", "cosine of the windows"),
             [
                 (each.event_id, f"{each.at:%Y-%m-%d %H:%M:%S} UTC", each.trigger, each.words, f"{each.cosine:.2f}")
                 for each in part.neighbours
@@ -242,7 +246,8 @@ def _quantization(explanation: Explanation) -> Iterator[Item]:
     if part.encoders:
         yield (
             f"The picture side of the encoder in other precisions, in turn on {part.pictures} frames of this clip, on "
-            f"this machine ({explanation.subject.machine}). Other work on it slows all rows alike."
+            f"this machine ({explanation.subject.machine}). Other work on it slows all rows alike. Weights of OpenVINO "
+            "are counted on disk, where it keeps 16 bits of each; autocast computes in 16 bits and keeps 32."
         )
         yield _encoders(part)
     for reason in part.encoders_left_out:
