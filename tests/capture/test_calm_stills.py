@@ -22,9 +22,10 @@ class Pipe(Outlet):
     def __init__(self, picture_px: int) -> None:
         self.frames: list[Frame] = []
         self._picture_px = picture_px
+        self._assembler = Assembler()
 
     def send(self, pieces: list[bytes | memoryview]) -> None:
-        for message in Assembler().feed(b"".join(pieces)):
+        for message in self._assembler.feed(b"".join(pieces)):
             self.frames.append(unpack_frame(message, camera="yard", picture_px=self._picture_px))
 
     def say(self, kind: str, **values: Any) -> None:

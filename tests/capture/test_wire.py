@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsense_daemon.capture.faults import CameraError
-from vidsense_daemon.capture.wire import Assembler, Message, pack, pack_frame, unpack_frame
+from vidsense_daemon.capture.wire import Assembler, FramePacker, Message, pack, pack_frame, unpack_frame
 from vidsense_daemon.domain.frames import Box, Frame, Still, View
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
@@ -54,6 +55,31 @@ def test_a_frame_comes_out_as_it_went_in(full: bool) -> None:
     assert (got.captured_at, got.box, got.zones, got.run_id) == (AT, sent.box, sent.zones, "abc")
     assert got.block_change == 12.5
     assert (got.still and got.still.jpeg) == (sent.still and sent.still.jpeg)
+
+
+def test_a_background_crosses_the_pipe_once() -> None:
+    """It stays the same for minutes; the frames that come out have it all the same."""
+    first = frame(full=True)
+    again = replace(first, index=8, whole=View(picture(5), first.whole.background), still=None)
+    other = replace(first, index=9, whole=View(picture(6), picture(7)), crop=None, still=None)
+    packer, assembler = FramePacker(), Assembler()
+    sizes, got = [], []
+    for sent in (first, again, other, again):
+        piece = b"".join(packer.pack(sent))
+        sizes.append(len(piece))
+        got += [unpack_frame(message, camera="yard", picture_px=8) for message in assembler.feed(piece)]
+
+    assert sizes[1] < sizes[0] - 2 * 192
+    for sent, came in zip((first, again, other, again), got, strict=True):
+        assert (came.whole.picture == sent.whole.picture).all()
+        assert (came.whole.background == sent.whole.background).all()
+        assert (came.crop and came.crop.background.tolist()) == (sent.crop and sent.crop.background.tolist())
+
+
+def test_a_background_that_was_never_sent_is_refused() -> None:
+    """What a broken child names must not be taken from nowhere."""
+    with pytest.raises(CameraError, match="does not hold together"):
+        list(Assembler().feed(b"".join(pack_frame(frame(full=True), as_before=[1]))))
 
 
 @given(cuts=st.lists(st.integers(1, 400), min_size=1, max_size=40))

@@ -31,7 +31,7 @@ from vidsense_daemon.capture.scene import Scene
 from vidsense_daemon.capture.source import DecodedFrame, Source
 from vidsense_daemon.capture.timeline import LiveTimeline, Moment, RecordedTimeline
 from vidsense_daemon.capture.views import Scaler
-from vidsense_daemon.capture.wire import pack_frame
+from vidsense_daemon.capture.wire import FramePacker
 from vidsense_daemon.domain.frames import Frame, Still
 
 _PROGRESS_EVERY_S = 2.0
@@ -79,6 +79,7 @@ class Watch:
         self._privacy = PrivacyMask(options.privacy_masks) if options.privacy_masks else None
         self._place: Callable[[float | None], Moment] = self._place_live
         self._timeline = LiveTimeline()
+        self._packer = FramePacker()
         self._progress_due_mono_s = 0.0
         self._at_s = 0.0  # stream time of the newest decoded frame
         self._whole_at_s = 0.0  # and of the newest one without damage
@@ -108,7 +109,8 @@ class Watch:
                 self._obey(order)
             if self._clips is not None and not self._options.clips_of_main:
                 self._clips.saw(packet, self._now())
-            reading.saw(packet)
+            if self._options.is_file:
+                reading.saw(packet)
             for frame in decoding.frames(packet, calm=self._calm, at_mono_s=self._mono_s()):
                 reading.pictures += 1
                 self._see(frame)
@@ -163,7 +165,7 @@ class Watch:
             picture, moment, lambda begins: self._take_still(frame, moment.captured_at, begins=begins)
         )
         if sampled is not None:
-            self._outlet.send(pack_frame(self._with_calm_still(sampled, frame)))
+            self._outlet.send(self._packer.pack(self._with_calm_still(sampled, frame)))
 
     def _with_calm_still(self, sampled: Frame, frame: DecodedFrame) -> Frame:
         """A calm camera is seen on the live page, too: now and then a frame has a still although nothing moves.
@@ -242,19 +244,20 @@ def watch(
             clips=clips if options.clips_of_main else None,
         )
     source = _open(options, options.substream_url or options.url, choose(options.hwaccel))
+    length_s = source.length_s
     try:
         watching = Watch(options, outlet, now=now, mono_s=mono_s, sleep=sleep, main=main, clips=clips)
         if options.is_file and options.pace == "asap":
             with contextlib.closing(_open(options, options.url, SOFTWARE)) as ahead:
                 watching.look_ahead(ahead)
-        shortcoming = watching.run(source, take_orders).shortcoming(source.length_s)
+        reading = watching.run(source, take_orders)
     finally:
         if clips is not None:
             clips.stream_ended()  # before the stream is closed: their files refer to it
         source.close()
         if main is not None:
             main.close()
-    outlet.say("ended", shortcoming=shortcoming)
+    outlet.say("ended", shortcoming=reading.shortcoming(length_s))
 
 
 def _clips(options: StreamOptions, outlet: Outlet) -> Clips:

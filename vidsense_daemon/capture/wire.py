@@ -6,6 +6,8 @@ One message is a length-prefixed JSON header and raw bytes behind it:
     header   {"kind": …, "sizes": [length of each blob], …}
     blobs    pictures as (S, S, 3) RGB bytes, a still as JPEG
 
+A background picture is the same for minutes: it is sent once, and then named (`as_before`) until there is another one.
+
 No pickle: the child reads what a stranger's camera sends, so the parent takes nothing from it that could be code, and
 checks every length. Everything here is pure; the two ends do the reading and writing.
 """
@@ -25,6 +27,7 @@ from vidsense_daemon.capture.faults import CameraError, Fault
 from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
 
 _PREFIX = struct.Struct("!II")
+_BACKGROUNDS = (1, 3)  # their places among a frame's pictures: the whole picture's and the crop's
 _LONGEST_HEADER_BYTES = 64 * 1024
 _LONGEST_BLOBS_BYTES = 64 * 1024 * 1024  # four 1024-px pictures and a 4K JPEG fit several times
 
@@ -49,10 +52,11 @@ def pack(header: dict[str, Any], blobs: Sequence[bytes | memoryview] = ()) -> li
 
 
 class Assembler:
-    """Puts the pieces that a pipe gives back together into messages."""
+    """Puts the pieces that a pipe gives back together into messages; one for each pipe."""
 
     def __init__(self) -> None:
         self._waiting = bytearray()
+        self._backgrounds: dict[int, memoryview] = {}  # the newest of each kind, by its place among a frame's pictures
 
     def feed(self, piece: bytes) -> Iterator[Message]:
         """Every message that is complete now.
@@ -73,8 +77,28 @@ class Assembler:
         end = _PREFIX.size + head_bytes + blobs_bytes
         if len(self._waiting) < end:
             return None
-        message = _parse(bytes(self._waiting[_PREFIX.size : end]), head_bytes)
+        with memoryview(self._waiting) as view:
+            body = bytes(view[_PREFIX.size : end])
         del self._waiting[:end]
+        message = _parse(body, head_bytes)
+        return self._completed(message) if message.header.get("as_before") else self._remembered(message)
+
+    def _completed(self, message: Message) -> Message:
+        """With the backgrounds that were not sent again."""
+        sent = iter(message.blobs)
+        try:
+            as_before = set(message.header["as_before"])
+            places = [place for place, there in enumerate(message.header["pictures"]) if there]
+            blobs = [self._backgrounds[place] if place in as_before else next(sent) for place in places]
+        except (KeyError, TypeError, StopIteration):
+            raise _garbled("a frame that does not hold together") from None
+        return self._remembered(Message(message.header, (*blobs, *sent)))
+
+    def _remembered(self, message: Message) -> Message:
+        if message.kind == "frame" and isinstance(there := message.header.get("pictures"), list):
+            places = [place for place, is_there in enumerate(there) if is_there]
+            blobs = dict(zip(places, message.blobs, strict=False))
+            self._backgrounds |= {place: blobs[place] for place in _BACKGROUNDS if place in blobs}
         return message
 
 
@@ -93,14 +117,35 @@ def _parse(body: bytes, head_bytes: int) -> Message:
     return Message(header, tuple(blobs))
 
 
-def pack_frame(frame: Frame) -> list[bytes | memoryview]:
-    """A frame as pieces to write. The camera's name stays out: the supervisor knows it."""
-    pictures = [
+class FramePacker:
+    """Makes messages of one pipe's frames; knows which backgrounds its other end has already."""
+
+    def __init__(self) -> None:
+        self._sent: dict[int, Picture] = {}
+
+    def pack(self, frame: Frame) -> list[bytes | memoryview]:
+        """A frame as pieces to write. The camera's name stays out: the supervisor knows it."""
+        pictures = _pictures_of(frame)
+        shown = {place: picture for place in _BACKGROUNDS if (picture := pictures[place]) is not None}
+        as_before = [place for place, picture in shown.items() if picture is self._sent.get(place)]
+        self._sent |= shown
+        return pack_frame(frame, as_before=as_before)
+
+
+def _pictures_of(frame: Frame) -> list[Picture | None]:
+    """In the order in which they cross the pipe."""
+    crop = frame.crop
+    return [
         frame.whole.picture,
         frame.whole.background,
-        frame.crop.picture if frame.crop else None,
-        frame.crop.background if frame.crop else None,
+        crop.picture if crop else None,
+        crop.background if crop else None,
     ]
+
+
+def pack_frame(frame: Frame, *, as_before: Sequence[int] = ()) -> list[bytes | memoryview]:
+    """A frame as pieces to write, without the pictures that are the same ``as_before``, by their places."""
+    pictures = _pictures_of(frame)
     header = {
         "kind": "frame",
         "run_id": frame.run_id,
@@ -109,6 +154,7 @@ def pack_frame(frame: Frame) -> list[bytes | memoryview]:
         "pts_s": frame.pts_s,
         "picture_px": frame.whole.picture.shape[0],
         "pictures": [picture is not None for picture in pictures],
+        "as_before": list(as_before),
         "box": _box_out(frame.box),
         "moving": frame.moving,
         "changed_ratio": frame.changed_ratio,
@@ -117,7 +163,9 @@ def pack_frame(frame: Frame) -> list[bytes | memoryview]:
         "still": _still_out(frame.still),
         "block_change": frame.block_change,
     }
-    blobs: list[bytes | memoryview] = [p.tobytes() for p in pictures if p is not None]
+    blobs: list[bytes | memoryview] = [
+        picture.tobytes() for place, picture in enumerate(pictures) if picture is not None and place not in as_before
+    ]
     if frame.still:
         blobs.append(frame.still.jpeg)
     return pack(header, blobs)
