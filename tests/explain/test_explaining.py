@@ -13,7 +13,8 @@ from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.domain.events import StoredClip
 from vidsense_daemon.explain import Explanation, Instruments, explain_clip, explain_event
 from vidsense_daemon.explain.embeddings import principal
-from vidsense_daemon.explain.encoding import MOST_QUERY_WORDS, untrained
+from vidsense_daemon.explain.encoding import MOST_QUERY_WORDS
+from vidsense_daemon.perception.adapters import fresh_temporal
 
 from .fakes import DIMENSION, NOON, BlockEncoder, stored_event
 
@@ -96,7 +97,7 @@ def test_differences_notice_shuffling_and_not_reversal(explained: Explanation) -
 
 def test_an_open_gate_lets_the_order_through(clips: Path) -> None:
     """With weights that are in force, reversing a window changes its embedding, and both heatmaps are there."""
-    trained = untrained(DIMENSION)
+    trained = fresh_temporal(DIMENSION)
     trained.gate.data.fill_(0.5)
     part = explain_clip(clips / "yard.mp4", instruments=replace(BLOCKS, trained=trained), started_at=NOON)
 

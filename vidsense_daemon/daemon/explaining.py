@@ -17,6 +17,8 @@ import numpy as np
 from vidsense_daemon.base.errors import ConfigError, DescriberError, PermanentError
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.daemon import backends, describing
+from vidsense_daemon.daemon.adapting import adapter_folder, temporal_of
+from vidsense_daemon.daemon.learning import model_registry
 from vidsense_daemon.daemon.storage import Storage, cache_dir, models_dir
 from vidsense_daemon.description.describers.ollama import Ollama
 from vidsense_daemon.description.families import Layout
@@ -29,7 +31,7 @@ from vidsense_daemon.explain.instruments import Instruments
 from vidsense_daemon.explain.lenses import BuiltinLens, ClipLens, Lens
 from vidsense_daemon.explain.precisions import DescriberRow
 from vidsense_daemon.explain.variants import variants
-from vidsense_daemon.learning.registry import ModelRegistry
+from vidsense_daemon.learning.lora_report import LoraReport, read_report
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.foresight import Foresight
@@ -137,6 +139,7 @@ class Explaining:
         server = describing.build_server(block)
         describers, describers_note = self._describers(server)
         foresight, trained_name = self._learned(camera.name if camera else "")
+        adapted = temporal_of(self._encoder, self._state_dir)
         precisions, left_out = variants(
             self._encoder.vision, folder=cache_dir(self._state_dir) / FOLDER, threads=self._threads
         )
@@ -145,7 +148,9 @@ class Explaining:
             lens=lens,
             lens_note=lens_note,
             window_frames=self._settings.window.frames,
+            trained=adapted if adapted.gate.item() else None,
             foresight=foresight,
+            lora=self._adapter(),
             trained_name=trained_name,
             variants=precisions,
             variants_left_out=left_out,
@@ -162,13 +167,24 @@ class Explaining:
 
     def _learned(self, camera: str) -> tuple[Foresight | None, str]:
         """What has been trained for this camera and is live, in words too."""
-        model, card = ModelRegistry(self._state_dir / "learned").load(camera, encoder=self._encoder.name)
+        model, card = model_registry(self._state_dir).load(camera, encoder=self._encoder.name)
         if card is None:
             return None, "no trained weights for this camera yet"
         told = f"{card.kind} {card.id}, error {card.error:.4f} against {card.ridge_error:.4f} of ridge-AR"
         if isinstance(model, Foresight):
             return model, told
         return None, f"{told} is live for this camera: a regression, which has no attention to show"
+
+    def _adapter(self) -> LoraReport | None:
+        """What the adapter came to that is live, or else the one in shadow."""
+        folder = adapter_folder(self._state_dir, "temporal")
+        for weights in (folder.live, folder.shadow):
+            if weights.exists():
+                try:
+                    return read_report(weights.with_suffix(".json"))
+                except PermanentError:  # a kill left weights without their report: it is as good as none
+                    continue
+        return None
 
     def _loaded(self) -> Encoder:
         return self._encoder

@@ -17,6 +17,7 @@ from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import describing
 from vidsense_daemon.daemon.attending import EventAttention
 from vidsense_daemon.daemon.backtesting import Backtests
+from vidsense_daemon.daemon.learning import model_registry
 from vidsense_daemon.daemon.measuring import of_descriptions, of_perception
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.daemon.storage import Storage
@@ -62,7 +63,11 @@ def build_review(
         eraser=desk,
         redescription=desk,
         deliveries=desk,
-        attention=EventAttention(storage, encoder=lambda: perception.encoder if perception.ready.is_set() else None),
+        attention=EventAttention(
+            storage,
+            encoder=lambda: perception.encoder if perception.ready.is_set() else None,
+            registry=model_registry(storage.state_dir),
+        ),
         search=_LiveSearch(storage, perception),
         questions=_LiveQuestions(settings, storage, perception, server),
         digests=_LiveDigests(storage, server),

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from vidsense_daemon.explain.encoding import untrained
+from vidsense_daemon.learning.lora import RANK
 from vidsense_daemon.learning.lora_report import LoraReport
+from vidsense_daemon.perception.adapters import fresh_temporal
 
-RANK = 8
 _BYTES_A_NUMBER = 4
 
 
@@ -23,17 +23,18 @@ class Lora:
     report: LoraReport | None  # none: none has been trained for this camera
     dimension: int  # of the embedding space
     rank: int
-    layers: int  # linear layers of the temporal transformer's blocks
-    would_train: int  # parameters
+    layers: int  # linear layers of the temporal transformer
+    would_train: int  # parameters, the gate among them
     frozen: int
     would_take_bytes: int
 
 
 def lora(report: LoraReport | None, *, dimension: int) -> Lora:
     """The part's numbers: the report of a training, and the count that every training begins with."""
-    temporal = untrained(dimension)
-    linear = [layer for layer in temporal.blocks.modules() if isinstance(layer, nn.Linear)]
-    count = sum(RANK * (layer.in_features + layer.out_features) for layer in linear)
+    temporal = fresh_temporal(dimension)
+    linear = [layer for layer in temporal.modules() if isinstance(layer, nn.Linear)]
+    gate = 1
+    count = gate + sum(RANK * (layer.in_features + layer.out_features) for layer in linear)
     return Lora(
         report=report,
         dimension=dimension,

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vidsense_daemon.domain.windows import TILE_COLUMNS, EmbeddedFrame
-from vidsense_daemon.explain.encoding import Encoded, Floats, contextualised, untrained
+from vidsense_daemon.explain.encoding import Encoded, Floats, contextualised
+from vidsense_daemon.perception.adapters import fresh_temporal
 from vidsense_daemon.perception.foresight import Foresight
 from vidsense_daemon.perception.temporal import Block, TemporalTransformer, TilePredictor
 from vidsense_daemon.perception.windows import seconds_of
@@ -65,7 +66,7 @@ def attention(
     frames = encoded.frames[window]
     return Attention(
         times_s=times_s[window],
-        untrained=maps(frames, untrained(encoded.wholes.shape[1])),
+        untrained=maps(frames, fresh_temporal(encoded.wholes.shape[1])),
         trained=maps(frames, trained) if trained else None,
         trained_name=trained_name or "no trained weights for this camera yet",
         foretelling=_on_busiest_tile(frames, times_s[window], foresight.predictor) if foresight else None,

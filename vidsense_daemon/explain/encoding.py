@@ -97,13 +97,6 @@ def texts_of(queries: Sequence[str], encoder: Encoder) -> dict[str, TriggerTexts
     return {query: book.texts_of(TriggerRule(name=query[:40], prompt=query)) for query in queries}
 
 
-def untrained(dimension: int) -> TemporalTransformer:
-    """The temporal transformer before any training, the same one each time."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return TemporalTransformer(dimension=dimension).eval()
-
-
 @torch.inference_mode()
 def contextualised(
     frames: Sequence[EmbeddedFrame], temporal: TemporalTransformer, *, with_attention: bool = False

@@ -33,7 +33,6 @@ from vidsense_daemon.explain.encoding import (
     encode,
     scores,
     texts_of,
-    untrained,
     windows_of,
 )
 from vidsense_daemon.explain.explanation import Explanation, Scores, Subject
@@ -44,6 +43,7 @@ from vidsense_daemon.explain.material import Material, of_stills, watch_clip
 from vidsense_daemon.explain.precisions import Quantization, encoder_rows
 from vidsense_daemon.explain.tokens import Grid, Tokenization, scene_cuts, tokenization
 from vidsense_daemon.explain.words import Language, Step, language
+from vidsense_daemon.perception.adapters import fresh_temporal
 from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.triggers import DEFAULT_THRESHOLD
 
@@ -135,7 +135,7 @@ class _Explaining:
         self._times_s: NDArray[np.float64] = np.array(
             [(frame.captured_at - first_at).total_seconds() for frame in self._encoded.frames]
         )
-        temporal = instruments.trained or untrained(instruments.encoder.dimension)
+        temporal = instruments.trained or fresh_temporal(instruments.encoder.dimension)
         begun_s = time.perf_counter()
         self._windows = windows_of(self._encoded.frames, temporal, window_frames=instruments.window_frames)
         self._temporal_s = time.perf_counter() - begun_s

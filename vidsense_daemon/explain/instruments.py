@@ -37,7 +37,7 @@ class Instruments:
     lens: Lens | None = None
     lens_note: str = ""  # why there is none
     window_frames: int = DEFAULT_WINDOW_FRAMES
-    trained: TemporalTransformer | None = None  # of the camera; none: nothing has been trained for it
+    trained: TemporalTransformer | None = None  # with an adapter; none: its gate is closed
     foresight: Foresight | None = None  # of the camera: foretells tiles, trained each night
     trained_name: str = ""  # which weights, or why there are none
     lora: LoraReport | None = None

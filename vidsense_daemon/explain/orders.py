@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
-from vidsense_daemon.explain.encoding import Encoded, Floats, contextualised, scores, untrained, windows_of
+from vidsense_daemon.explain.encoding import Encoded, Floats, contextualised, scores, windows_of
+from vidsense_daemon.perception.adapters import fresh_temporal
 from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.temporal import TemporalTransformer
 from vidsense_daemon.perception.windows import inputs_of
@@ -58,11 +59,11 @@ def orders(
     window_frames: int,
 ) -> Orders:
     """The part's figures; needs `FEWEST_FRAMES`."""
-    temporal = trained or untrained(encoded.wholes.shape[1])
+    temporal = trained or fresh_temporal(encoded.wholes.shape[1])
     frames = encoded.frames
     windows = windows_of(frames, temporal, window_frames=window_frames)
     return Orders(
-        temporal="trained on this camera" if trained else "untrained: g = 0, mean pooling",
+        temporal="with the adapter that verdicts have trained" if trained else "untrained: g = 0, mean pooling",
         gate=float(temporal.gate.item()),
         queries=tuple(texts),
         orders=tuple(_order(name, frames, windows, temporal, texts, window_frames) for name in ORDERS),

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.domain.frames import Frame, Picture
 from vidsense_daemon.domain.ports import Encoder
-from vidsense_daemon.explain.encoding import Floats, encode, untrained, windows_of
+from vidsense_daemon.explain.encoding import Floats, encode, windows_of
+from vidsense_daemon.perception.adapters import fresh_temporal
 from vidsense_daemon.perception.scoring import TriggerTexts, look_at, score
 from vidsense_daemon.perception.triggers import DEFAULT_THRESHOLD
 
@@ -123,7 +124,7 @@ def _times_ms(variants: Sequence[Variant], pictures: Sequence[Picture]) -> list[
 def _decisions(encoder: Encoder, frames: Sequence[Frame], texts: Mapping[str, TriggerTexts]) -> NDArray[np.bool_]:
     """(Q, F): whether each look is over the default threshold and beats its rivals."""
     embedded = encode(frames, encoder).frames
-    windows = windows_of(embedded, untrained(encoder.dimension), window_frames=len(embedded))
+    windows = windows_of(embedded, fresh_temporal(encoder.dimension), window_frames=len(embedded))
     decided = np.zeros((len(texts), len(windows)), np.bool_)
     for place, window in enumerate(windows):
         look = look_at(window)

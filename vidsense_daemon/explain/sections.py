@@ -145,7 +145,7 @@ def _heads(part: Attention) -> Iterator[Item]:
     yield f"Before training the heads look evenly: {_evenly(part.untrained)}. That is no fault: their gate is closed."
     if part.trained is not None:
         yield heads.heads(part.trained, part.times_s, name="after", what=f"{windows}, after training")
-        yield f"After training ({part.trained_name}): {_evenly(part.trained)}; g = {part.gate:.3f}."
+        yield f"With the adapter that verdicts have trained: {_evenly(part.trained)}; g = {part.gate:.3f}."
     tile = part.foretelling
     if tile is not None:
         where = f"the transformer that foretells tiles, tile in row {tile.row + 1}, column {tile.column + 1}"
@@ -308,9 +308,7 @@ def _lora(explanation: Explanation) -> Iterator[Item]:
         f"{part.would_take_bytes / 1e6:.2f} MB; all others stay frozen.".replace(",", " ")
     )
     if part.report is None:
-        yield Note(
-            "No adapter has been trained for this camera yet: these are the numbers that a training begins with."
-        )
+        yield Note("No adapter has been trained yet: these are the numbers that a training begins with.")
         return
     report = part.report
     yield table(
