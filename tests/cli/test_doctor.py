@@ -56,6 +56,7 @@ def test_the_doctor_looks_at_everything(config: Path, capsys: pytest.CaptureFixt
     assert {
         "configuration", "runtime", "memory", "clock", "disk", "state folder", "systemd", "ports",
         "encoder", "triggers of yard", "database", "hooks", "hook webhook_1", "describer", "camera yard",
+        "review pages",
     } == set(found)  # fmt: skip
     assert found["camera yard"]["verdict"] == "failed"
     assert found["camera yard"]["mend"] == "vidsense cameras probe yard"
@@ -151,6 +152,20 @@ def test_check_is_the_short_form(config: Path, capsys: pytest.CaptureFixture[str
     names = [finding["what"] for finding in json.loads(capsys.readouterr().out)]
     assert names[:2] == ["configuration", "encoder"]
     assert "clock" not in names
+
+
+def test_check_finds_pages_that_the_daemon_would_refuse_to_show(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Open to the whole network without a user: `vidsense run` would end at once, and check says so before."""
+    settings = json.loads(config.read_text())
+    config.write_text(json.dumps({**settings, "review": {"host": "0.0.0.0", "port": free_port()}}))
+
+    assert main(["check", "--config", str(config), "--json", "--offline"]) == EXIT_FAILED
+
+    found = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
+    assert found["review pages"]["verdict"] == "failed"
+    assert "add review.users or review.tokens" in found["review pages"]["says"]
 
 
 def test_check_of_a_wrong_file_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:

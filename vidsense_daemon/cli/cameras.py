@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 
 from rich.console import Console
 
-from vidsense_daemon.base.errors import EXIT_OK
+from vidsense_daemon.base.errors import EXIT_OK, PermanentError
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.capture.probe import ProbeReport, probe
 from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option, load_settings
@@ -75,7 +76,10 @@ def _report_on(args: argparse.Namespace) -> ProbeReport:
         return probe(args.camera, transport=args.transport, measure_s=args.seconds)
     settings = load_settings(args)
     if args.camera not in settings.cameras:
-        return probe(args.camera, measure_s=args.seconds)  # a file in this folder, perhaps
+        if not Path(args.camera).is_file():
+            known = ", ".join(settings.cameras)
+            raise PermanentError(f"there is no camera '{args.camera}' in the configuration ({known}), and no such file")
+        return probe(args.camera, measure_s=args.seconds)
     camera = settings.camera(args.camera)
     return probe(
         camera.url,

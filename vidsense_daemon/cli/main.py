@@ -89,8 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         _complain(error)
         return EXIT_CONFIG
-    except (VidsenseError, OSError) as error:
+    except VidsenseError as error:
         _complain(error)
+        return EXIT_FAILED
+    except OSError as error:  # a file that was named on the command line, mostly
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error)
         return EXIT_FAILED
     except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where somebody was asked
         return _INTERRUPTED
@@ -109,7 +112,7 @@ def entry_point() -> None:
     sys.exit(status)
 
 
-def _complain(error: Exception) -> None:
+def _complain(error: Exception | str) -> None:
     note(f"vidsense: {url_credentials(str(error))}")
 
 

@@ -22,9 +22,10 @@ from vidsense_daemon.daemon.findings import Finding, bad, doubtful, good
 from vidsense_daemon.daemon.storage import database_url
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.domain.frames import Frame
+from vidsense_daemon.review.server import check_access
 from vidsense_daemon.settings.hooks import MqttHook, NamedHook, WebhookHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
-from vidsense_daemon.settings.schema import DescriberBlock, Settings
+from vidsense_daemon.settings.schema import DescriberBlock, ReviewBlock, Settings
 from vidsense_daemon.store.upgrade import status
 
 _CAMERA_LIMIT_S = 25.0
@@ -40,6 +41,8 @@ def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[
     yield from _triggers(cameras, encoder_backend=backend, model=settings.encoder.model, state_dir=state_dir)
     yield database(state_dir)
     yield _hooks(settings)
+    if settings.review.enabled:
+        yield _review(settings.review)
     if not offline:
         yield from _receivers(settings.hooks)
         yield describer(settings, cameras)
@@ -97,6 +100,15 @@ def _hooks(settings: Settings) -> Finding:
     if not hooks:
         return doubtful("hooks", "none: nobody will be told", "add one under hooks: (docs/hooks.md)")
     return good("hooks", ", ".join(hooks))
+
+
+def _review(block: ReviewBlock) -> Finding:
+    at = f"http://{block.host}:{block.port}"
+    try:
+        check_access(block.host, users=block.users, tokens=block.tokens)
+    except VidsenseError as error:
+        return bad("review pages", str(error), "vidsense review password")
+    return good("review pages", f"{at}, {'with' if block.users or block.tokens else 'without'} logging in")
 
 
 def _receivers(hooks: Sequence[NamedHook]) -> Iterator[Finding]:

@@ -67,7 +67,7 @@ class Access:
         self._csrf_key = secrets.token_bytes(32)
         # unknown users take as long as known ones
         self._nobody = password_hash(secrets.token_hex()) if users else ""
-        _check(users, tokens)
+        check_logins(users, tokens)
 
     @property
     def is_open(self) -> bool:
@@ -191,7 +191,8 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _check(users: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+def check_logins(users: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+    """Refuse a hash that is none, and a token that can be guessed, with a ConfigError."""
     for name, stored in users.items():
         if not stored.startswith("$argon2id$"):
             raise ConfigError(f"review.users.{name}: found no argon2id hash; `vidsense review password` makes one")

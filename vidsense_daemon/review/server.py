@@ -19,7 +19,7 @@ import uvicorn
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.base.errors import ConfigError, TransientError
 from vidsense_daemon.base.worker import Worker
-from vidsense_daemon.review.access import Access
+from vidsense_daemon.review.access import Access, check_logins
 from vidsense_daemon.review.app import build_app
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.guard import KnownNames, is_loopback
@@ -30,6 +30,20 @@ _POOL_THREADS = 8  # SQLite answers in milliseconds; more threads would only hol
 _GOODBYE_S = 1  # for answers that are under way; live updates end at once
 _MOST_CONNECTIONS = 128
 _KEEP_ALIVE_S = 15
+
+
+def check_access(host: str, *, users: Mapping[str, str], tokens: Mapping[str, str]) -> None:
+    """Whether pages that listen on ``host`` are closed to strangers.
+
+    Raises:
+        ConfigError: others could reach them without logging in, or a user or token is not usable.
+    """
+    if not is_loopback(host) and not users and not tokens:
+        raise ConfigError(
+            f"review.host: {host} lets the whole network look at the cameras; add review.users or review.tokens, "
+            "or use 127.0.0.1"
+        )
+    check_logins(users, tokens)
 
 
 class ReviewServer:
@@ -55,11 +69,7 @@ class ReviewServer:
             ConfigError: others could reach it without logging in, or a user or token is not usable.
         """
         users, tokens = users or {}, tokens or {}
-        if not is_loopback(host) and not users and not tokens:
-            raise ConfigError(
-                f"review.host: {host} lets the whole network look at the cameras; add review.users or review.tokens, "
-                "or use 127.0.0.1"
-            )
+        check_access(host, users=users, tokens=tokens)
         self._host = host
         self._port = port
         self._address: tuple[str, int] | None = None

@@ -22,9 +22,15 @@ def state_dir(environ: Mapping[str, str], *, of_the_service: Path = _OF_THE_SERV
     """The folder of the database and the stills, absolute; it may not exist yet.
 
     ``of_the_service`` is the system service's: its user, and root, mean that one when they say nothing else.
+
+    Raises:
+        ConfigError: a file was named.
     """
     if own := environ.get("VIDSENSE_STATE_DIR"):
-        return Path(own).expanduser().absolute()
+        folder = Path(own).expanduser().absolute()
+        if folder.is_file():
+            raise ConfigError(f"{folder} is a file: VIDSENSE_STATE_DIR names the folder that the state is kept in")
+        return folder
     if given := environ.get("STATE_DIRECTORY"):
         # systemd passes every folder of StateDirectory=, colon-separated; the unit's first is the daemon's
         return Path(given.split(":", maxsplit=1)[0]).absolute()

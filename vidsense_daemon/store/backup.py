@@ -190,6 +190,8 @@ def _check(path: Path) -> int:
     Raises:
         StoreError: it is not one of ours, or damaged.
     """
+    if not path.exists():
+        raise StoreError(f"there is no {path}")
     if not path.is_file() or not is_ours(path):
         raise StoreError(f"{path} is no backup of vidsense")
     found = integrity(path)

@@ -1,0 +1,50 @@
+"""What is typed wrongly is answered in words: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED
+from vidsense_daemon.cli.main import main
+
+CONFIG = "cameras: {yard: {url: /dev/video9, triggers: [person]}}\ntriggers: {person: {prompt: a person}}\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("VIDSENSE_STATE_DIR", str(tmp_path / "state"))
+    path = tmp_path / "vidsense.yaml"
+    path.write_text(CONFIG)
+    return str(path)
+
+
+def test_a_camera_that_is_not_there_is_told_with_those_that_are(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A typing error is not a broken camera."""
+    assert main(["cameras", "probe", "yrad", "--config", config]) == EXIT_FAILED
+    assert "there is no camera 'yrad' in the configuration (yard)" in capsys.readouterr().err
+
+
+def test_a_file_as_state_folder_is_called_a_file(
+    config: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command says the same of it."""
+    monkeypatch.setenv("VIDSENSE_STATE_DIR", config)
+
+    for command in (["run", "--config", config], ["events", "list"], ["replay", config, "--config", config]):
+        assert main(command) == EXIT_CONFIG
+        assert "is a file: VIDSENSE_STATE_DIR names the folder" in capsys.readouterr().err
+
+
+def test_a_backup_that_is_not_there_is_not_called_a_wrong_one(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["db", "restore", "/nowhere/backup.db"]) == EXIT_FAILED
+    assert "there is no /nowhere/backup.db" in capsys.readouterr().err
+
+
+def test_the_systems_errors_come_without_their_numbers(config: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file first, then what is wrong with it."""
+    assert main(["db", "backup", f"{config}/backup.db"]) == EXIT_FAILED
+    assert capsys.readouterr().err == f"vidsense: {config}: File exists\n"
