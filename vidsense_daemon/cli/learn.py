@@ -90,6 +90,7 @@ def _train(args: argparse.Namespace, settings: Settings, camera: str) -> Outcome
 
 def _training(args: argparse.Namespace, settings: Settings) -> CameraTraining:
     from vidsense_daemon.cli.context import open_storage_to_read
+    from vidsense_daemon.daemon.backends import default_threads
     from vidsense_daemon.daemon.learning import JudgedEvents, experience_folder, model_registry
     from vidsense_daemon.learning.foretelling import Sizes
     from vidsense_daemon.learning.night import CameraTraining
@@ -102,6 +103,7 @@ def _training(args: argparse.Namespace, settings: Settings) -> CameraTraining:
         judged=JudgedEvents(FeedbackStore(open_storage_to_read().database, given_by="cli")),
         sizes=Sizes(steps=args.steps),
         seed=args.seed,
+        threads=default_threads(),
     )
 
 

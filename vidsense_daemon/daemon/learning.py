@@ -34,6 +34,7 @@ from vidsense_daemon.store.feedback import FeedbackStore
 
 _LOOK_EVERY_S = 5.0  # how late a promoted model or a rollback counts
 _AROUND_A_LOOK = timedelta(seconds=5)  # of an event: a clip has about three
+_MIB = 1024 * 1024
 _GRACE_S = 120.0  # after its minutes: importing, the last try, writing
 _POLL_S = 0.5
 
@@ -42,7 +43,7 @@ def experience_folder(state_dir: Path, block: LearningBlock, *, min_free_bytes: 
     """The ring of all cameras."""
     return ExperienceFolder(
         state_dir / "experience",
-        keep_bytes=block.keep_mb * 1_000_000,
+        keep_bytes=block.keep_mb * _MIB,
         keep=timedelta(days=block.keep_days),
         min_free_bytes=min_free_bytes,
     )

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-import torch
 
 from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, PermanentError, StoreError
@@ -38,7 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.nice(_NICEST)
     limit_s = args.minutes * 60 + _GRACE_S
     resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
-    torch.set_num_threads(1)
     logs.configure(json=True, redactor=Redactor())
     block = LearningBlock(keep_mb=args.keep_mb, keep_days=args.keep_days)
     registry = model_registry(args.state_dir)

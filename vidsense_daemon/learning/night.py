@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+import torch
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.base.errors import PermanentError
@@ -72,12 +73,15 @@ class CameraTraining:
         judged: JudgedMoments | None = None,
         sizes: Sizes | None = None,
         seed: int = 0,
+        threads: int = 1,
     ) -> None:
+        """``threads`` are PyTorch's for this process; with another number, a seed makes slightly other weights."""
         self._experience = experience
         self._registry = registry
         self._judged = judged or NoJudgedMoments()
         self._sizes = sizes or Sizes()
         self._seed = seed
+        torch.set_num_threads(threads)
         self._log = structlog.get_logger()
 
     def train(

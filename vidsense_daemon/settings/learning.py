@@ -20,6 +20,6 @@ class LearningBlock(Block):
     minutes: WholeNumber = Field(default=20, ge=1, le=600)
     """Minutes that a night's learning may take, all cameras together, on one processor core."""
     keep_mb: WholeNumber = Field(default=200, ge=10, le=100_000)
-    """What a camera's embeddings may take on the disk, in megabytes; the oldest go first."""
+    """What a camera's embeddings may take on the disk, in MiB; the oldest go first."""
     keep_days: Number = Field(default=7, gt=0, le=365)
     """Days that they are kept."""
