@@ -202,7 +202,8 @@ class CameraSupervisor:
     def _clips_refused(self, codec: str) -> None:
         if codec != self._refused_codec:
             self._refused_codec = codec
-            self._log.warning("clips_impossible", codec=codec, reason=f"no browser plays {codec}; set H.264 or H.265")
+            reason = f"clips are cut from H.264 and H.265 only, and this stream is {codec}"
+            self._log.warning("clips_impossible", reason=reason)
 
     def _silence(self) -> CameraError:
         limit_s = self._options.stall_limit_s

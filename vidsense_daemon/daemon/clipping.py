@@ -55,11 +55,12 @@ class Clipping:
             return
         try:
             folder = self._clips.begin(event.id)
-            if free_bytes(folder) < self._min_free_bytes():
-                self._log.warning("clip_left_out", event_id=event.id, reason="the disk is nearly full")
-                return
+            reason = "the disk is nearly full" if free_bytes(folder) < self._min_free_bytes() else ""
         except (StoreError, OSError) as error:
-            self._log.warning("clip_left_out", event_id=event.id, reason=str(error))
+            reason = str(error)
+        if reason:
+            self._clips.lost(event.id)
+            self._log.warning("clip_left_out", event_id=event.id, reason=reason)
             return
         with self._lock:
             self._making[event.id] = event.camera

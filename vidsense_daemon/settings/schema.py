@@ -105,7 +105,9 @@ class Clips(Block):
     enabled: bool = True
     """Whether they are kept. A camera with `privacy_masks` has none: what is copied cannot be blacked out."""
     before_s: Number = Field(default=5, ge=0, le=60)
-    """A clip begins at least this long before its event, at the camera's keyframe before that."""
+    """A clip begins at least this long before its event, at the camera's keyframe before that.
+
+    No more than 16 MB of the stream are held back for it."""
     after_s: Number = Field(default=5, ge=0, le=60)
     """It goes on for at least this long after the event's end."""
     max_s: Number = Field(default=120, ge=10, le=3600)
