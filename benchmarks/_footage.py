@@ -120,9 +120,9 @@ def cameras(folder: Path) -> list[Camera]:
     return there
 
 
-def footage_of(camera: Camera) -> Footage:
+def footage_of(camera: Camera, *, busy_fps: float = 5.0) -> Footage:
     """Play the camera's clips through capture, as one camera whose stream breaks off after each."""
-    options = StreamOptions(url=str(camera.clips[0]), pace="asap")
+    options = StreamOptions(url=str(camera.clips[0]), pace="asap", busy_fps=busy_fps, max_frames_per_s=busy_fps)
     scaler = Scaler(picture_px=options.picture_px)
     sampler = Sampler(calm_fps=options.calm_fps, busy_fps=options.busy_fps, max_frames_per_s=options.max_frames_per_s)
     runs = (f"run-{number}" for number in range(len(camera.clips)))
@@ -157,6 +157,43 @@ def crops(footage: Footage, trigger: str, scaler: Scaler) -> tuple[list[Pair], l
             assert background is not None
             calm.append((scaler.cut(picture, square), scaler.cut(background, square)))
     return moving, calm
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A labelled subject that moves, seen both ways; and the same two views at a moment when nothing moves there."""
+
+    area_ratio: float  # of the picture that its box takes
+    crop: Pair
+    whole: Pair
+    calm_crop: Pair
+    calm_whole: Pair
+
+
+def sightings(footage: Footage, trigger: str, scaler: Scaler) -> list[Sighting]:
+    """All that have a background and a calm moment to compare with."""
+    found, chance, truth = [], random.Random(0), footage.truth(trigger)
+    for frame in footage.frames:
+        box, crop, whole = frame.box, frame.crop, frame.whole
+        at_s = seconds(frame.captured_at)
+        if box is None or crop is None or not frame.moving or not any(start <= at_s <= end for start, end in truth):
+            continue
+        calm = [index for index in range(len(footage.frames)) if _is_calm_at(footage, index, box)]
+        if not calm or crop.background is None or whole.background is None:
+            continue
+        picture, background = footage.pictures[chance.choice(calm)]
+        assert background is not None
+        square = square_around(box, picture.width_px, picture.height_px)
+        found.append(
+            Sighting(
+                area_ratio=(box.right - box.left) * (box.bottom - box.top),
+                crop=(crop.picture, crop.background),
+                whole=(whole.picture, whole.background),
+                calm_crop=(scaler.cut(picture, square), scaler.cut(background, square)),
+                calm_whole=(scaler.whole(picture), scaler.whole(background)),
+            )
+        )
+    return found
 
 
 def _is_calm_at(footage: Footage, index: int, box: Box) -> bool:

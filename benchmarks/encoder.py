@@ -1,18 +1,21 @@
 """What one picture costs each encoder: processor time at batch 1, 5 and 8, and the memory of a process that runs it.
 
-    python benchmarks/encoder.py [--threads 1] [--rounds 15]
+    python benchmarks/encoder.py [--threads 1] [--rounds 7] [--quick]
 
 The encoders take turns on the same pictures, round by round, so that what else runs on the machine slows all alike. The
 medians count, of the process's own milliseconds: with one thread that is how long it takes on a core of its own. CLIP
-is a ViT-B/16 in PyTorch's float32 with random weights, which cost the same as trained ones. The floor is what its
-17.6 G multiply-adds would take at the speed of this machine's own matrix product. OpenVINO's line appears where it is
-installed. Memory is VmRSS in a process of its own; the last line is one that only imports.
+is a ViT-B/16 with random weights, which cost the same as trained ones; its eight bits are calibrated on made-up
+pictures, so that their speed counts here and their accuracy does not. The floors are what its 17.6 G multiply-adds
+would take at the speed of this machine's own matrix product, in float32 with PyTorch and in eight bits with OpenVINO.
+OpenVINO's lines appear where it is installed (`pip install 'vidsense-daemon[openvino]'`). Memory is VmRSS in a process
+of its own; the last line is one that only imports. `--quick` leaves CLIP out.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import contextlib
+import io
 import statistics
 import subprocess
 import sys
@@ -23,71 +26,105 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from _networks import clip_vision, lite0_vision, quantized
 
 from vidsense_daemon.domain.frames import Picture
-from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
-from vidsense_daemon.perception.encoders.lite0 import load_lite0, to_input
+from vidsense_daemon.perception.runtimes import in_openvino
+from vidsense_daemon.perception.runtimes.in_openvino import OpenVinoTower, converted
+from vidsense_daemon.perception.runtimes.machine import this_machine
+from vidsense_daemon.perception.runtimes.tower import TorchTower, Tower, VisionModel
 
 BATCHES = (1, 5, 8)
 VIT_B16_GMAC = 17.6  # a picture of 224 px: 197 tokens through twelve layers of 768
+SIDE = 1024  # of the matrices
 Embed = Callable[[Sequence[Picture]], object]
-Build = Callable[[int, Path], Embed]  # from the number of threads and a folder for caches
+Make = Callable[[Path], VisionModel]
+CAMERAS, EMBEDDED_FPS, PICTURES_PER_FRAME = 8, 1, 1
 
 
-def builtin(threads: int, cache_dir: Path) -> Embed:
-    return BuiltinEncoder(cache_dir=cache_dir, threads=threads).embed_pictures
+def torch_fp32(model: VisionModel, _threads: int, _cache: Path) -> Tower:
+    return TorchTower(model)
 
 
-def picture_network(threads: int, cache_dir: Path) -> Embed:
-    """EfficientNet-Lite0 alone, one batch at once."""
+def torch_bf16(model: VisionModel, _threads: int, _cache: Path) -> Tower:
+    return TorchTower(model, dtype=torch.bfloat16)
+
+
+def openvino_fp32(model: VisionModel, threads: int, cache: Path) -> Tower:
+    return OpenVinoTower(converted(model, folder=cache), precision="fp32", threads=threads)
+
+
+def openvino_bf16(model: VisionModel, threads: int, cache: Path) -> Tower:
+    return OpenVinoTower(converted(model, folder=cache), precision="bf16", threads=threads)
+
+
+def openvino_int8(model: VisionModel, threads: int, cache: Path) -> Tower:
+    return OpenVinoTower(quantized(model, cache), precision="int8", threads=threads)
+
+
+NETWORKS: dict[str, Make] = {"builtin": lite0_vision, "CLIP ViT-B/16": clip_vision}
+RUNTIMES = (torch_fp32, torch_bf16, openvino_fp32, openvino_bf16, openvino_int8)
+
+
+def products_torch(threads: int) -> Embed:
+    """As many multiply-adds as ViT-B/16 needs for the pictures, as plain matrix products in float32."""
     torch.set_num_threads(threads)
-    network = load_lite0(cache_dir=cache_dir)
-    return torch.inference_mode()(lambda pictures: network(to_input(pictures)))
-
-
-def clip_random(threads: int, _cache_dir: Path) -> Embed:
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-
-    torch.set_num_threads(threads)
-    network = CLIPVisionModelWithProjection(CLIPVisionConfig(patch_size=16)).eval()
-    return torch.inference_mode()(lambda pictures: network(pixel_values=to_input(pictures)).image_embeds)
-
-
-def picture_network_openvino(threads: int, cache_dir: Path) -> Embed:
-    import openvino
-
-    network = load_lite0(cache_dir=cache_dir)
-    model = openvino.convert_model(network, example_input=torch.zeros(1, 3, 224, 224))
-    compiled = openvino.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1})
-    return lambda pictures: compiled(np.ascontiguousarray(to_input(pictures).numpy()))[0]
-
-
-def floor(threads: int, _cache_dir: Path) -> Embed:
-    """As many multiply-adds as ViT-B/16 needs for the pictures, as plain matrix products."""
-    torch.set_num_threads(threads)
-    side = 1024
-    a, b = torch.randn(side, side), torch.randn(side, side)
-    products = round(VIT_B16_GMAC * 1e9 / side**3)
+    a, b = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
 
     def multiply(pictures: Sequence[Picture]) -> None:
-        for _ in range(products * len(pictures)):
+        for _ in range(round(VIT_B16_GMAC * 1e9 / SIDE**3) * len(pictures)):
             torch.mm(a, b)
 
     return multiply
 
 
-CONTENDERS: dict[str, Build] = {
-    "builtin: picture to embedding": builtin,
-    "EfficientNet-Lite0 alone": picture_network,
-    "EfficientNet-Lite0, OpenVINO": picture_network_openvino,
-    "CLIP ViT-B/16, torch float32": clip_random,
-    "its multiply-adds alone": floor,
-}
+def products_int8(threads: int) -> Embed:
+    """The same in eight bits: a chain of quantized products, as OpenVINO runs them."""
+    openvino = in_openvino.library()
+    import nncf
+
+    layers = torch.nn.Sequential(*[torch.nn.Linear(SIDE, SIDE, bias=False) for _ in range(8)]).eval()
+    graph = openvino.convert_model(layers, example_input=torch.randn(SIDE, SIDE))
+    batches = [np.random.default_rng(seed).normal(size=(SIDE, SIDE)).astype(np.float32) for seed in range(4)]
+    graph = nncf.quantize(graph, nncf.Dataset(batches), subset_size=len(batches))
+    options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.compile_model(graph, "CPU", options)
+
+    def multiply(pictures: Sequence[Picture]) -> None:
+        for _ in range(round(VIT_B16_GMAC * 1e9 / (8 * SIDE**3)) * len(pictures)):
+            compiled([batches[0]])
+
+    return multiply
 
 
-def contenders() -> list[str]:
-    there = importlib.util.find_spec("openvino") is not None
-    return [name for name in CONTENDERS if there or "OpenVINO" not in name]
+def contenders(*, quick: bool) -> list[str]:
+    """Names as `build` takes them."""
+    there = [
+        runtime
+        for runtime in RUNTIMES
+        if ("openvino" not in runtime.__name__ or in_openvino.is_installed())
+        and ("bf16" not in runtime.__name__ or this_machine().has_bf16)
+    ]
+    networks = ["builtin"] if quick else list(NETWORKS)
+    names = [f"{network}, {runtime.__name__.replace('_', ' ')}" for network in networks for runtime in there]
+    floors = ["its multiply-adds, torch fp32"] + ["its multiply-adds, openvino int8"] * in_openvino.is_installed()
+    return names if quick else names + floors
+
+
+def build(name: str, threads: int, cache: Path) -> Embed:
+    torch.set_num_threads(threads)
+    network, _, runtime = name.partition(", ")
+    if network not in NETWORKS:
+        return products_int8(threads) if "int8" in runtime else products_torch(threads)
+    make = next(each for each in RUNTIMES if each.__name__ == runtime.replace(" ", "_"))
+    tower = make(NETWORKS[network](cache), threads, cache)
+
+    def embed(pictures: Sequence[Picture]) -> None:
+        step = len(pictures) if "openvino" in runtime else tower.pictures_at_once
+        for start in range(0, len(pictures), step):
+            tower(np.stack(pictures[start : start + step]))
+
+    return embed
 
 
 def pictures(count: int) -> list[Picture]:
@@ -100,15 +137,16 @@ def rss_mib() -> float:
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def memory_of(name: str, threads: int) -> float:
-    """MiB of a fresh process that runs one encoder on one batch."""
-    command = [sys.executable, __file__, "--memory-of", name, "--threads", str(threads)]
+def memory_of(name: str, threads: int, cache: Path) -> float:
+    """MiB of a fresh process that runs one encoder on one batch; what was converted before is only read."""
+    command = [sys.executable, __file__, "--memory-of", name, "--threads", str(threads), "--cache", str(cache)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
-def times_ms(threads: int, rounds: int, cache_dir: Path) -> dict[tuple[str, int], float]:
+def times_ms(names: Sequence[str], threads: int, rounds: int, cache: Path) -> dict[tuple[str, int], float]:
     """Milliseconds of processor time a picture, by encoder and batch: medians over the rounds."""
-    embeds = {name: CONTENDERS[name](threads, cache_dir) for name in contenders()}
+    with contextlib.redirect_stdout(io.StringIO()):  # NNCF draws bars
+        embeds = {name: build(name, threads, cache) for name in names}
     taken: dict[tuple[str, int], list[float]] = {(name, batch): [] for name in embeds for batch in BATCHES}
     for turn in range(rounds + 1):
         for (name, batch), times in taken.items():
@@ -123,27 +161,38 @@ def times_ms(threads: int, rounds: int, cache_dir: Path) -> dict[tuple[str, int]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--memory-of", choices=[*CONTENDERS, "nothing"], help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--cache", type=Path, help="where converted networks are kept (default: nowhere)")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as folder:
+        cache = options.cache or Path(folder)
         if options.memory_of:
             if options.memory_of != "nothing":
-                CONTENDERS[options.memory_of](options.threads, Path(cache))(pictures(8))
+                build(options.memory_of, options.threads, cache)(pictures(8))
             print(rss_mib())
             return
-        taken = times_ms(options.threads, options.rounds, Path(cache))
-    print(
-        f"{options.threads} thread(s), PyTorch {torch.__version__}; "
-        f"processor ms a picture, median of {options.rounds} rounds"
-    )
-    print(f"{'':32}" + "".join(f"batch {batch:<4}" for batch in BATCHES) + "RSS, MiB")
-    for name in contenders():
+        names = contenders(quick=options.quick)
+        taken = times_ms(names, options.threads, options.rounds, cache)
+        report(names, taken, options.threads, options.rounds, cache)
+
+
+def report(names: Sequence[str], taken: dict[tuple[str, int], float], threads: int, rounds: int, cache: Path) -> None:
+    print(f"{this_machine().name}, {threads} thread(s), PyTorch {torch.__version__}, OpenVINO {in_openvino.version()}")
+    print(f"processor ms a picture, median of {rounds} rounds")
+    print(f"{'':34}" + "".join(f"batch {batch:<4}" for batch in BATCHES) + "RSS, MiB")
+    for name in names:
         row = "".join(f"{taken[name, batch]:<10.1f}" for batch in BATCHES)
-        print(f"{name:32}{row}{memory_of(name, options.threads):.0f}")
-    print(f"{'imports alone':62}{memory_of('nothing', options.threads):.0f}")
-    per_frame = 4 * taken["builtin: picture to embedding", 1]
-    print(f"a frame at worst (whole, crop, and a new background of each): {per_frame:.1f} ms with builtin")
+        memory = "" if "multiply" in name else f"{memory_of(name, threads, cache):.0f}"
+        print(f"{name:34}{row}{memory}")
+    print(f"{'imports alone':64}{memory_of('nothing', threads, cache):.0f}")
+    if (name := "CLIP ViT-B/16, openvino int8") in names:
+        each = taken[name, 8]
+        load = CAMERAS * EMBEDDED_FPS * PICTURES_PER_FRAME * each / 1000
+        print(f"\nint8 against torch fp32: {taken['CLIP ViT-B/16, torch fp32', 8] / each:.1f} times as fast")
+        print(f"int8 against its floor: {each / taken['its multiply-adds, openvino int8', 8]:.1f} times as slow")
+        print(f"{CAMERAS} cameras, one picture a second each, int8: {load:.2f} of a core")
 
 
 if __name__ == "__main__":
