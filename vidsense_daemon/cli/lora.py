@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 def add(actions: Subparsers) -> None:
     """The action `lora` among those of `vidsense train`."""
     parser = actions.add_parser("lora", help="adapt the perception to your verdicts (LoRA); needs 50 of them")
+    parser.add_argument(
+        "--part", choices=["temporal", "clip"], default="temporal", help="what is adapted (default: %(default)s)"
+    )
     parser.add_argument("--rollback", action="store_true", help="run what was live before this one, or no adapter")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     add_config_option(parser)
@@ -35,25 +38,15 @@ def add(actions: Subparsers) -> None:
 
 
 def _lora(args: argparse.Namespace) -> int:
-    from vidsense_daemon.daemon.adapting import adapter_folder, examples_of
+    from vidsense_daemon.daemon.adapting import adapter_folder, train_lora
 
     if args.rollback:
-        runs = adapter_folder(state_dir(os.environ), "temporal").roll_back()
+        runs = adapter_folder(state_dir(os.environ), args.part).roll_back()
         say(f"from the daemon's next start on runs {runs}")
         return EXIT_OK
-    from vidsense_daemon.daemon.backends import load_encoder
-    from vidsense_daemon.learning.lora import train_temporal
-
     settings, storage = load_settings(args), open_storage_to_read()
-    with Console(stderr=True).status("loading the encoder") as status:
-        encoder = load_encoder(settings.encoder, state_dir=storage.state_dir)
-        status.update("training")
-        report = train_temporal(
-            examples_of(settings, storage, encoder),
-            encoder=encoder.name,
-            folder=adapter_folder(storage.state_dir, "temporal"),
-            seed=args.seed,
-        )
+    with Console(stderr=True).status("loading the encoder, then training"):
+        report = train_lora(settings, storage, part=args.part, seed=args.seed)
     if args.json:
         say_json(asdict(report), indent=2)
     else:

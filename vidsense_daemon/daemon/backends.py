@@ -18,8 +18,17 @@ import structlog
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.daemon.pictures import camera_pictures
-from vidsense_daemon.daemon.storage import Storage, actions_file, backup_dir, cache_dir, models_dir, texts_file
+from vidsense_daemon.daemon.storage import (
+    Storage,
+    actions_file,
+    adapter_dir,
+    backup_dir,
+    cache_dir,
+    models_dir,
+    texts_file,
+)
 from vidsense_daemon.domain.ports import Encoder
+from vidsense_daemon.learning.lora_files import LoraFolder
 from vidsense_daemon.perception.actions import ActionHead, action_head
 from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
@@ -68,7 +77,11 @@ def build_encoder(
     builders: dict[str, Callable[[], Encoder]] = {
         "builtin": lambda: BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=threads, runtimes=runtimes),
         "clip": lambda: ClipEncoder(
-            settings.model, threads=threads, models_dir=models_dir(state_dir), runtimes=runtimes
+            settings.model,
+            threads=threads,
+            models_dir=models_dir(state_dir),
+            runtimes=runtimes,
+            adapter=LoraFolder(adapter_dir(state_dir, "clip")).live,
         ),
     }
     return LockedEncoder(RememberedTexts(builders[backend](), path=texts_file(state_dir)))

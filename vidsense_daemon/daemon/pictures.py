@@ -29,9 +29,14 @@ def camera_pictures(storage: Storage, *, picture_px: int, count: int) -> Calibra
     for still in in_turn:
         if len(pictures) >= count:
             break
-        try:
-            jpeg = Path(still.path).read_bytes()
-        except OSError:
-            continue  # deleted since, by the retention or by hand
-        pictures += views_of(jpeg, still.box, picture_px=picture_px)
+        pictures += still_pictures(still, picture_px=picture_px)
     return Calibration(pictures[:count], tuple(sorted(by_camera)))
+
+
+def still_pictures(still: StoredStill, *, picture_px: int) -> list[Picture]:
+    """The whole picture and the crop around what moved, as far as there are any; none when the still can't be read."""
+    try:
+        jpeg = Path(still.path).read_bytes()
+    except OSError:
+        return []  # deleted since, by the retention or by hand
+    return views_of(jpeg, still.box, picture_px=picture_px)

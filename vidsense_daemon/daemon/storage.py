@@ -59,6 +59,11 @@ def texts_file(state_dir: Path) -> Path:
     return cache_dir(state_dir) / "texts.npz"
 
 
+def adapter_dir(state_dir: Path, part: str) -> Path:
+    """Where the adapters lie that verdicts trained; ``part`` is temporal or clip."""
+    return state_dir / "adapters" / part
+
+
 def calm_file(state_dir: Path) -> Path:
     return cache_dir(state_dir) / "calm.json"
 

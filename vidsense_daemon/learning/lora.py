@@ -36,12 +36,12 @@ from vidsense_daemon.perception.temporal import TemporalTransformer
 
 MIN_EVENTS = 50
 RANK = 8
-_ALPHA = 16  # the scale of the adapter is α/r = 2, PEFT's own advice
+ALPHA = 16  # the scale of the adapter is α/r = 2, PEFT's own advice
 _LAYERS = ("query_key_value", "attention_out", "mlp.0", "mlp.2", "difference", "centred")
-_STEPS = 200
+_STEPS = 60
 _LEARNING_RATE = 1e-3
 _WEIGHT_DECAY = 0.05
-_ANCHOR = 0.5  # λ
+ANCHOR = 0.5  # λ
 _HELD_OUT_SHARE = 0.25  # of the days, at least one
 _RESAMPLINGS = 1000
 _SURE = 0.9  # share of the resamplings in which the adapted model must be the better one
@@ -78,7 +78,7 @@ def train_temporal(
     adapted.get_base_model().gate.requires_grad_(True)  # closed, nothing that the adapter adds could matter
     _fit(adapted, learned, steps=steps)
     tensors = {**lora_tensors(adapted), "gate": adapted.get_base_model().gate}
-    card = AdapterCard("temporal", encoder, base, str(_ALPHA / RANK))
+    card = AdapterCard("temporal", encoder, base, str(ALPHA / RANK))
     size_bytes = save_adapter(folder.shadow, card, tensors)
     with torch.inference_mode():
         before, after = (margins(model, held_out) for model in (plain, adapted))
@@ -122,8 +122,8 @@ def split_by_day(examples: Sequence[Example], *, min_events: int) -> tuple[list[
     return learned, held_out
 
 
-def with_lora(network: nn.Module, *, layers: Sequence[str], rank: int, seed: int) -> Any:
-    """The network with adapters beside ``layers``; only they are trained.
+def with_lora(network: nn.Module, *, layers: Sequence[str] | str, rank: int, seed: int) -> Any:
+    """The network with adapters beside ``layers``, by the ends of their names or by a pattern; only they are trained.
 
     Raises:
         ConfigError: PEFT is not installed.
@@ -133,7 +133,10 @@ def with_lora(network: nn.Module, *, layers: Sequence[str], rank: int, seed: int
     except ImportError:
         raise ConfigError("LoRA needs PEFT: `pip install 'vidsense-daemon[lora]'`") from None
     torch.manual_seed(seed)
-    return get_peft_model(network, LoraConfig(r=rank, lora_alpha=_ALPHA, target_modules=list(layers)))
+    return get_peft_model(
+        network,
+        LoraConfig(r=rank, lora_alpha=ALPHA, target_modules=layers if isinstance(layers, str) else list(layers)),
+    )
 
 
 def lora_tensors(adapted: Any) -> dict[str, Tensor]:
@@ -158,7 +161,7 @@ def _fit(adapted: Any, learned: Sequence[Example], *, steps: int) -> None:
     for _ in range(steps):
         optimiser.zero_grad()
         changes = changes_of(adapted, learned)  # (B, D)
-        loss = contrast(margins_of(changes, learned), learned) + _ANCHOR * bending(plain, changes, learned)
+        loss = contrast(margins_of(changes, learned), learned) + ANCHOR * bending(plain, changes, learned)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 

@@ -54,7 +54,6 @@ def live_temporal(path: Path, *, encoder: str, dimension: int) -> TemporalTransf
             merge(temporal, path, part="temporal", encoder=encoder)
         except PermanentError as error:
             structlog.get_logger().warning("adapter_left_out", file=str(path), reason=str(error))
-            return fresh_temporal(dimension)
     return temporal
 
 
@@ -62,7 +61,7 @@ def merge(network: nn.Module, path: Path, *, part: str, encoder: str) -> None:
     """Add the adapter at ``path`` to the weights of ``network``.
 
     Raises:
-        PermanentError: it can't be read, or was made for something else; the network may be half changed.
+        PermanentError: it can't be read, or was made for something else; the network is as it was.
     """
     card, tensors = read_adapter(path)
     if (card.part, card.encoder) != (part, encoder):
@@ -109,10 +108,12 @@ def checksum(network: nn.Module) -> str:
 
 @torch.no_grad()
 def _add(network: nn.Module, tensors: dict[str, Tensor], *, scale: float) -> None:
+    changed: list[tuple[Tensor, Tensor]] = []  # each weight, and what it becomes
     for name, tensor in tensors.items():
         if name == _GATE:
-            network.get_parameter(_GATE).copy_(tensor)
+            changed.append((network.get_parameter(_GATE), tensor))
         elif name.endswith(_A):
-            layer = network.get_submodule(name.removeprefix(_PREFIX).removesuffix(_A))
-            weight: Tensor = layer.weight  # type: ignore[assignment]
-            weight += scale * tensors[name.removesuffix(_A) + _B] @ tensor  # (out, r) (r, in)
+            weight = network.get_parameter(name.removeprefix(_PREFIX).removesuffix(_A) + ".weight")
+            changed.append((weight, weight + scale * tensors[name.removesuffix(_A) + _B] @ tensor))  # (out, r) (r, in)
+    for old, new in changed:  # only once all of them fit
+        old.copy_(new)

@@ -8,11 +8,13 @@ from capture at the model's own size already. `B` pictures, `S` = picture side i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import structlog
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
@@ -21,9 +23,10 @@ from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.errors import ConfigError, PermanentError
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.windows import TILES
+from vidsense_daemon.perception.adapters import merge
 from vidsense_daemon.perception.encoders.hub_files import PixelScale, model_folder, read_pixel_scale, weights_digest
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
 from vidsense_daemon.perception.encoders.vision import ClipVision
@@ -38,12 +41,19 @@ class ClipEncoder:
     """The `Encoder` port over a dual encoder of transformers; construct it in the thread that uses it."""
 
     def __init__(
-        self, model: str, *, threads: int, models_dir: Path | None = None, runtimes: Runtimes | None = None
+        self,
+        model: str,
+        *,
+        threads: int,
+        models_dir: Path | None = None,
+        runtimes: Runtimes | None = None,
+        adapter: Path | None = None,
     ) -> None:
         """Load the weights; some seconds.
 
         ``model`` is a folder, or a hub's name whose files are in ``models_dir`` (`vidsense models pull` puts them
         there) or in the hub's own cache. ``runtimes`` decides what computes the pictures; PyTorch if there are none.
+        ``adapter`` is one of `vidsense train lora --part clip`; an adapted encoder has a space and a name of its own.
 
         Raises:
             ConfigError: the weights are missing, damaged, or none of a dual encoder; the message says what to do.
@@ -61,6 +71,7 @@ class ClipEncoder:
         self._picture_px, self._longest_tokens = _sizes(model, self._network.config)
         self._dimension = self._probe(pixels)
         digest = weights_digest(folder)
+        digest += self._adapt(pixels, adapter, f"clip-{Path(model).name}-{digest}")
         self._name = f"clip-{Path(model).name}-{digest}"
         self.vision = VisionModel(
             ClipVision(self._network, pixels, has_tiles=self._probe_tiles(pixels)).eval(),
@@ -154,6 +165,17 @@ class ClipEncoder:
         except (AttributeError, RuntimeError):
             return False
         return bool(tiles.shape == (1, TILES, self._dimension))
+
+    def _adapt(self, pixels: PixelScale, adapter: Path | None, name: str) -> str:
+        """Merge the adapter into the network, if it fits; what it adds to the name of the encoder called ``name``."""
+        if adapter is None or not adapter.exists():
+            return ""
+        try:
+            merge(ClipVision(self._network, pixels, has_tiles=False), adapter, part="clip", encoder=name)
+        except PermanentError as error:
+            structlog.get_logger().warning("adapter_left_out", file=str(adapter), reason=str(error))
+            return ""
+        return f"-lora{hashlib.sha256(adapter.read_bytes()).hexdigest()[:8]}"
 
     def _black(self) -> Tensor:
         return torch.zeros(1, self._picture_px, self._picture_px, 3, dtype=torch.uint8)
