@@ -172,15 +172,20 @@ def _lines(record: EventRecord) -> Iterator[str]:
             yield f"    {answer.question} {answer.answer}"
         if description.error:
             yield f"    error: {description.error}"
+    yield from _judged(record)
+    for still in record.stills:
+        yield f"  still        {still.role:<6} {still.path}"
+    if record.clip:
+        yield f"  clip         {record.clip.duration_s:.0f} s   {record.clip.path}"
+
+
+def _judged(record: EventRecord) -> Iterator[str]:
+    """What people have said of it."""
     if record.opinion:
         note = f": {record.opinion.note}" if record.opinion.note else ""
         yield f"  verdict      {record.opinion.verdict.value}{note}"
     if record.acknowledged_at:
         yield f"  acknowledged {record.acknowledged_at.astimezone():%Y-%m-%d %H:%M:%S}"
-    for still in record.stills:
-        yield f"  still        {still.role:<6} {still.path}"
-    if record.clip:
-        yield f"  clip         {record.clip.duration_s:.0f} s   {record.clip.path}"
 
 
 def _export(args: argparse.Namespace) -> int:
