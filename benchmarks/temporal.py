@@ -1,11 +1,12 @@
 """What the temporal transformer costs, and whether it foretells a camera's tiles better than ridge-AR and persistence.
 
-    python benchmarks/temporal.py [--quick] [--data ../shared/data] [--steps 400] [--seeds 1]
+    OPENBLAS_NUM_THREADS=1 python benchmarks/temporal.py [--quick] [--data ../shared/data] [--steps 400] [--seeds 1]
 
 Cost is measured on made-up embeddings of 512 dimensions, one thread, the contenders taking turns; processor time of
-this process, medians. The held-out errors need labelled footage beside the checkout (the training clips of UCSD Ped2,
-which nobody may pass on, and a car park): they are left out where it is not. Clips are sixteen frames at 5 a second,
-the newest 15 % held out, as `vidsense learn` splits a camera's days. --quick trains for a few steps only.
+this process, medians. Without the variable, NumPy's product spins on threads that wait for each other while the machine
+is busy, and that counts. The held-out errors need labelled footage beside the checkout (the training clips of UCSD
+Ped2, which nobody may pass on, and a car park): they are left out where it is not. Clips are sixteen frames at 5 a
+second, the newest 15 % held out, as `vidsense learn` splits a camera's days. --quick trains for a few steps only.
 """
 
 from __future__ import annotations

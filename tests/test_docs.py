@@ -261,7 +261,7 @@ def _commands(document: Path) -> Iterator[list[str]]:
 
 
 def _problems(parser: argparse.ArgumentParser, words: list[str]) -> Iterator[str]:
-    while words and (choices := _subcommands(parser)):
+    while words and not words[0].startswith("--") and (choices := _subcommands(parser)):
         if words[0] not in choices:
             yield f"no command {words[0]}"
             return

@@ -4,7 +4,7 @@
 
 Standing on the ridge it can't do worse than the ridge before it has learnt anything (r̂ = 0, exactly), and what it has
 learnt is plain: the difference of two errors. `learning` trains it and writes the file; `load_surprise` reads whichever
-kind of model a file holds. A file in half precision has 15 MB at D = 512.
+kind of model a file holds. A file in half precision has 17 MB at D = 512.
 
 T = frames of a sequence, oldest first; K = 24 tiles; D = dimension of the embedding space.
 """
@@ -50,7 +50,7 @@ class Foresight:
         return self.ridge.encoder
 
     def errors(self, tiles: Tiles, seconds: Seconds) -> Errors:
-        """(T, 24): see the port; 17 ms on one core for a window of 8 frames."""
+        """(T, 24): see the port; 30 ms on one core for a window of 8 frames."""
         errors = np.full(tiles.shape[:2], np.nan, np.float32)  # (T, K)
         if len(tiles) < 2:
             return errors
