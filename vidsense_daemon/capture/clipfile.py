@@ -62,8 +62,12 @@ class ClipFile:
         # of its owner alone, and never through a link that somebody has laid there
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
         self._file = os.fdopen(descriptor, "w+b")
-        self._container: OutputContainer = av.open(self._file, "w", format="mp4", options=_MUX_OPTIONS)
-        self._stream = self._container.add_stream_from_template(template)
+        try:
+            self._container: OutputContainer = av.open(self._file, "w", format="mp4", options=_MUX_OPTIONS)
+            self._stream = self._container.add_stream_from_template(template)
+        except av.FFmpegError:
+            self._file.close()
+            raise
         context = self._stream.codec_context
         context.extradata = parameters or context.extradata
         if context.name in ("hevc", "libx265"):

@@ -118,7 +118,9 @@ class Clips:
         """Another picture size can't go on in the same file: what is there is kept."""
         context = keyframe.stream.codec_context
         parameters = parameter_sets(bytes(keyframe), context.name, context.extradata)
-        if self._parameters and parameters != self._parameters:
+        if not parameters or parameters == self._parameters:
+            return  # some cameras send them with their first keyframe only
+        if self._parameters:
             for clip in list(self._making.values()):
                 self._finish(clip)
             self._ring.clear()
