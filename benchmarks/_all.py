@@ -1,6 +1,6 @@
 """`make bench`: every benchmark once, shortly, one after the other; what each says is printed as it comes.
 
-    python benchmarks/_all.py            about a quarter of an hour
+    python benchmarks/_all.py            about half an hour
     python benchmarks/_all.py soak store some of them
 
 This shows that they all run and roughly what they say. The figures in docs/ come from the longer commands that stand
@@ -21,15 +21,16 @@ SHORT: dict[str, tuple[str, ...]] = {
     "capture": ("--only cost --rounds 1 --seconds 4",),
     "description": ("",),
     "durability": ("kills --runs 3",),  # power cuts need root
-    "encoder": ("--rounds 3",),
     "faults": ("reset 401",),
     "footprint": ("--seconds 20",),
-    "grounding": ("",),  # this one and `triggers` need footage; without any they say so and end
+    "grounding": ("",),  # needs footage, as some others do; without any they say so and end
     "latency": ("--events 4",),
+    "pipeline": ("--rounds 1 --seconds 5",),
     "review": ("--events 20000 --rounds 10",),
     "soak": ("--hours 0.05 --cameras 2 --warm-up-s 60",),
     "store": ("commits", "search --windows 20000"),
     "triggers": ("",),
+    "where_to_look": ("--most 5",),
 }
 
 

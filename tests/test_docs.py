@@ -213,7 +213,9 @@ def test_every_page_is_in_the_sites_order_and_every_decision_in_their_list() -> 
     decisions = (ROOT / "docs" / "decisions" / "index.md").read_text(encoding="utf-8")
 
     assert {path.name for path in (ROOT / "docs").glob("*.md")} - listed == set()
-    assert [path.name for path in (ROOT / "docs" / "decisions").glob("0*.md") if f"({path.name})" not in decisions] == []
+    assert [
+        path.name for path in (ROOT / "docs" / "decisions").glob("0*.md") if f"({path.name})" not in decisions
+    ] == []
 
 
 def _pages_of(value: str | list[str]) -> list[str]:
@@ -332,3 +334,18 @@ def test_every_dependency_is_pinned() -> None:
 
 def _name_of(requirement: str) -> str:
     return re.split(r"[\[<>=~! ]", requirement, maxsplit=1)[0].lower()
+
+
+def test_every_benchmark_has_a_short_way() -> None:
+    """`make bench` runs them all within half an hour: by arguments of its own, or by their `--quick`."""
+    folder = ROOT / "benchmarks"
+    assignments = [
+        node for node in ast.walk(ast.parse((folder / "_all.py").read_text())) if isinstance(node, ast.AnnAssign)
+    ]
+    [short] = [
+        ast.literal_eval(node.value) for node in assignments if node.value and ast.unparse(node.target) == "SHORT"
+    ]
+    files = {file.stem: file.read_text(encoding="utf-8") for file in folder.glob("[!_]*.py")}
+
+    assert set(short) - set(files) == set()
+    assert [name for name, text in files.items() if name not in short and '"--quick"' not in text] == []
