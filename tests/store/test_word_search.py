@@ -69,3 +69,10 @@ def test_few_and_many_are_searched_for_the_same_events(many: EventSearch, rooms:
 
     for sentence in ("white", "white van", "cat fox", "gate", "purple", "white white GATE"):
         assert sorted(found(many, sentence)) == sorted(found(exact, sentence))
+
+
+def test_a_whole_page_is_a_question_too(many: EventSearch) -> None:
+    """Somebody pastes a letter into the box: its first words are looked for."""
+    page = "the van " + " ".join(f"word{number}" for number in range(2_000))
+
+    assert found(many, page, limit=1) == ["0"]

@@ -58,7 +58,7 @@ class Crew:
         self.add(name, follow, beat_limit_s=beat_limit_s).start()
 
     def dismiss(self, names: Collection[str], *, within_s: float) -> None:
-        """Stop these, all at once, and forget them; each has ``within_s`` to end."""
+        """Stop these, all at once, and forget them; together they have ``within_s`` to end."""
         leaving = [worker for worker in self._workers if worker.name in names]
         self._end(leaving, time.monotonic() + within_s)
         for worker in leaving:

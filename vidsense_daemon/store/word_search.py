@@ -19,6 +19,7 @@ from sqlalchemy import Connection, text
 RANKED = 5_000  # texts that BM25 is computed for: 15 ms
 _COUNTED = 100_000  # beyond it a word is as common as any
 _BOUNDED = 50_000  # events of a time; if it holds no more, it is worth while to look up which rows are of that time
+_MOST_WORDS = 32  # each is counted, and looked for together with the rarer ones
 _LAST_ROW = 2**62
 
 _WHERE = (
@@ -47,8 +48,8 @@ class Where:
 
 
 def words_of(sentence: str) -> list[str]:
-    """The sentence's words, each once."""
-    return list(dict.fromkeys(re.findall(r"\w+", sentence.lower())))
+    """The sentence's words, each once; of a whole page the first ones."""
+    return list(dict.fromkeys(re.findall(r"\w+", sentence.lower())))[:_MOST_WORDS]
 
 
 def find_by_words(
