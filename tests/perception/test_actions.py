@@ -12,7 +12,7 @@ import torch
 from vidsense_daemon.base.errors import ConfigError, PermanentError
 from vidsense_daemon.domain.windows import Window
 from vidsense_daemon.perception.action_parts import CorrectedPart, Part, PooledPart, TemporalPart
-from vidsense_daemon.perception.actions import NOTHING, ActionHead, ActionModel, action_head
+from vidsense_daemon.perception.actions import NOTHING, ActionHead, ActionModel, Head, action_head
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
 from vidsense_daemon.perception.triggers import TriggerRule
@@ -38,7 +38,7 @@ def window_of(indices: list[int], *, step_s: float = 0.2, moving: bool = True) -
     return Window(frames, whole, whole.mean(axis=0))
 
 
-def looking_for(rule: TriggerRule, head: Callable[[str], ActionHead], sink: RememberingSink) -> Perceiver:
+def looking_for(rule: TriggerRule, head: Callable[[TriggerRule], Head], sink: RememberingSink) -> Perceiver:
     return Perceiver(
         encoder=ColourEncoder(), sink=sink, mailbox=FrameMailbox(), triggers={"door": [rule]}, action_head=head
     )
@@ -136,7 +136,7 @@ def test_what_the_file_cannot_give_is_said(action: str, encoder: str, says: str,
 def test_an_action_opens_an_event_like_any_trigger() -> None:
     """`brawl: {action: fight}`: calm passers-by make no event, restless ones do."""
     sink, camera = RememberingSink(), Camera()
-    perceiver = looking_for(RESTLESS, lambda action: ActionHead(restless(), action), sink)
+    perceiver = looking_for(RESTLESS, lambda rule: ActionHead(restless(), rule.action), sink)
 
     for _ in range(10):
         perceiver.process([camera.frame("person")])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,20 @@ from vidsense_daemon.daemon.storage import (
 )
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.learning.lora_files import LoraFolder
-from vidsense_daemon.perception.actions import ActionHead, action_head
+from vidsense_daemon.perception.actions import Head, action_head
 from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
+from vidsense_daemon.perception.encoders.hub_files import model_folder
 from vidsense_daemon.perception.encoders.locked import LockedEncoder
 from vidsense_daemon.perception.encoders.remembered import RememberedTexts
 from vidsense_daemon.perception.runtimes.choosing import MeasuredRuntimes
 from vidsense_daemon.perception.runtimes.tower import Runtimes
 from vidsense_daemon.perception.triggers import DEFAULT_COLD_THRESHOLD, TriggerRule
+from vidsense_daemon.perception.xclip import OTHERWISE, VideoHead, VideoModel
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import (
+    ActionsBlock,
     BackupBlock,
     EncoderBlock,
     RetentionBlock,
@@ -118,9 +121,11 @@ def refused_triggers(camera: ResolvedCamera, *, encoder_backend: str) -> dict[st
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def untrained_actions(camera: ResolvedCamera, *, state_dir: Path) -> dict[str, str]:
-    """The camera's triggers that ask for an action which nobody has trained here, and why."""
-    reasons = {}
+def unseen_actions(camera: ResolvedCamera, settings: ActionsBlock, *, state_dir: Path) -> dict[str, str]:
+    """The camera's triggers that ask for an action which nothing here can see, and why."""
+    reasons: dict[str, str] = {}
+    if video_model_wanted(settings, state_dir=state_dir):
+        return reasons
     for name, trigger in camera.triggers.items():
         try:
             if trigger.action is not None:
@@ -163,9 +168,31 @@ def trigger_rule(name: str, trigger: Trigger) -> TriggerRule:
     )
 
 
-def action_heads(*, encoder: Encoder, state_dir: Path) -> Callable[[str], ActionHead]:
-    """What finds the trained head of an action; it reads the file anew each time, so a reload takes a new training."""
-    return partial(action_head, path=actions_file(state_dir), encoder=encoder.name)
+def video_model_wanted(settings: ActionsBlock, *, state_dir: Path) -> bool:
+    """Whether actions may be looked for by the pretrained video model here."""
+    if settings.backend == "auto":
+        return model_folder(settings.model, models_dir=models_dir(state_dir)) is not None
+    return settings.backend == "xclip"
+
+
+def action_heads(settings: ActionsBlock, *, encoder: Encoder, state_dir: Path) -> Callable[[TriggerRule], Head]:
+    """What finds the head for a rule's action: a trained one first, else the video model where its weights are.
+
+    The trained file is read anew each time, so a reload takes a new training; the video model is loaded once.
+    """
+    wanted = video_model_wanted(settings, state_dir=state_dir)
+    video = cache(partial(VideoModel, settings.model, models_dir=models_dir(state_dir)))
+
+    def head(rule: TriggerRule) -> Head:
+        if settings.backend != "xclip":
+            try:
+                return action_head(rule.action, path=actions_file(state_dir), encoder=encoder.name)
+            except PermanentError:
+                if not wanted:
+                    raise
+        return VideoHead(video(), rule.prompt, rule.contrast or OTHERWISE)
+
+    return head
 
 
 def build_retention(settings: RetentionBlock, storage: Storage) -> Retention:

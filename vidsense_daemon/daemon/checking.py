@@ -25,7 +25,7 @@ from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.review.server import check_access
 from vidsense_daemon.settings.hooks import MqttHook, NamedHook, WebhookHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
-from vidsense_daemon.settings.schema import DescriberBlock, ReviewBlock, Settings
+from vidsense_daemon.settings.schema import ActionsBlock, DescriberBlock, ReviewBlock, Settings
 from vidsense_daemon.store.upgrade import status
 
 _CAMERA_LIMIT_S = 25.0
@@ -38,7 +38,9 @@ def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[
     cameras = backends.resolved_cameras(settings)
     backend = backends.choose_encoder(settings.encoder, state_dir=state_dir)
     yield _encoder(settings, backend=backend, state_dir=state_dir)
-    yield from _triggers(cameras, encoder_backend=backend, model=settings.encoder.model, state_dir=state_dir)
+    yield from _triggers(
+        cameras, settings.actions, encoder_backend=backend, model=settings.encoder.model, state_dir=state_dir
+    )
     yield database(state_dir)
     yield _hooks(settings)
     if settings.review.enabled:
@@ -75,16 +77,16 @@ def _encoder(settings: Settings, *, backend: str, state_dir: Path) -> Finding:
 
 
 def _triggers(
-    cameras: Sequence[ResolvedCamera], *, encoder_backend: str, model: str, state_dir: Path
+    cameras: Sequence[ResolvedCamera], actions: ActionsBlock, *, encoder_backend: str, model: str, state_dir: Path
 ) -> Iterator[Finding]:
     for camera in cameras:
         refused = backends.refused_triggers(camera, encoder_backend=encoder_backend)
         for name, reason in refused.items():
             yield bad(f"trigger {name} on {camera.name}", reason, f"reword it, or: vidsense models pull {model}")
-        untrained = backends.untrained_actions(camera, state_dir=state_dir)
-        for name, reason in untrained.items():
+        unseen = backends.unseen_actions(camera, actions, state_dir=state_dir)
+        for name, reason in unseen.items():
             yield bad(f"trigger {name} on {camera.name}", reason, "vidsense train actions LABELS.yaml")
-        watched = [name for name in camera.triggers if name not in refused | untrained]
+        watched = [name for name in camera.triggers if name not in refused | unseen]
         what = f"triggers of {camera.name}"
         if watched:
             yield good(what, ", ".join(watched))

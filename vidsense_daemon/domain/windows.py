@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.frames import Box, Still
+from vidsense_daemon.domain.frames import Box, Picture, Still
 
 Embedding = NDArray[np.float32]  # (D,) or (…, D), unit length
 
@@ -18,7 +18,7 @@ TILES = TILE_ROWS * TILE_COLUMNS  # row by row from the upper left corner
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedFrame:
-    """A sampled frame after the encoder; the pictures are gone."""
+    """A sampled frame after the encoder; the pictures are gone, but for the one that may be asked for."""
 
     camera: str
     run_id: str
@@ -37,6 +37,7 @@ class EmbeddedFrame:
     still: Still | None
     tiles: Embedding | None = None  # (TILES, D): the encoder's patch features, pooled over a grid on the whole picture
     block_change: float = 0.0  # grey levels; of the frame
+    picture: Picture | None = None  # (S, S, 3): the whole, where something looks at pictures and not only at embeddings
 
 
 @dataclass(frozen=True, slots=True, eq=False)

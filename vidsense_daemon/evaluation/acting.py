@@ -24,6 +24,7 @@ from vidsense_daemon.evaluation.sets import ClassedClip, ClassedClips
 from vidsense_daemon.learning.actions import (
     BASELINES,
     CANDIDATES,
+    STEPS,
     Progress,
     Windows,
     class_auc,
@@ -87,7 +88,9 @@ def gather(clips: ClassedClips, reader: ClipReader, *, on_progress: Progress) ->
     return Gathered(tuple(used), tuple(features_of), _windows(used, features_of), tuple(notes))
 
 
-def evaluate(clips: ClassedClips, reader: ClipReader, *, seed: int = 0, on_progress: Progress) -> Table:
+def evaluate(
+    clips: ClassedClips, reader: ClipReader, *, steps: int = STEPS, seed: int = 0, on_progress: Progress
+) -> Table:
     """The table of the module's head.
 
     Raises:
@@ -108,6 +111,7 @@ def evaluate(clips: ClassedClips, reader: ClipReader, *, seed: int = 0, on_progr
         found.windows,
         of_windows,
         classes=len(clips.classes),
+        steps=steps,
         seed=seed,
         on_progress=on_progress,
         also=reordered(found.windows, seed=seed),
@@ -121,7 +125,9 @@ def evaluate(clips: ClassedClips, reader: ClipReader, *, seed: int = 0, on_progr
     return maker.table()
 
 
-def order_table(clips: ClassedClips, reader: ClipReader, *, seed: int = 0, on_progress: Progress) -> Table:
+def order_table(
+    clips: ClassedClips, reader: ClipReader, *, steps: int = STEPS, seed: int = 0, on_progress: Progress
+) -> Table:
     """Can a head tell clips as recorded from the same clips reversed, shuffled or sped up, on clips it has not seen?
 
     The main measure is the mean over the three; the classes of ``clips`` do not matter.
@@ -141,7 +147,7 @@ def order_table(clips: ClassedClips, reader: ClipReader, *, seed: int = 0, on_pr
         both = _stacked(recorded, other)
         names = ("as recorded", kind)
         folds = grouped_folds(both.labels, both.groups, names=names, seed=seed)
-        for each in cross_validated(both, folds, classes=2, seed=seed, on_progress=on_progress):
+        for each in cross_validated(both, folds, classes=2, steps=steps, seed=seed, on_progress=on_progress):
             scores[each.name][kind] = clip_scores(each.log_odds, both)
     title = f"{clips.name}: as recorded or not, {len(found.clips)} clips"
     maker = TableMaker(title, "mean AUC", groups, seed=seed, notes=list(found.notes))
@@ -233,8 +239,9 @@ def _add(
 
 
 def _best_cut(values: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
-    """The value that separates best what is true from what is not."""
-    cuts = np.unique(values)
+    """The middle between two values that separates best what is true from what is not."""
+    steps = np.unique(values)
+    cuts = (steps[1:] + steps[:-1]) / 2 if len(steps) > 1 else steps
     return float(max(cuts, key=lambda cut: float(((values > cut) == truth).mean())))
 
 

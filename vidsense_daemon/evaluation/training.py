@@ -18,7 +18,7 @@ from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.evaluation.acting import Gathered, gather
 from vidsense_daemon.evaluation.sets import ClassedClips
-from vidsense_daemon.learning.actions import Choice, Progress, Tested, chosen, cross_validated, trained
+from vidsense_daemon.learning.actions import STEPS, Choice, Progress, Tested, chosen, cross_validated, trained
 from vidsense_daemon.learning.clips import ClipReader
 from vidsense_daemon.learning.folds import grouped_folds
 from vidsense_daemon.learning.measures import precision_recall
@@ -101,7 +101,14 @@ class ActionCard:
 
 
 def train_actions(
-    clips: ClassedClips, reader: ClipReader, *, out: Path, encoder: str, seed: int = 0, on_progress: Progress
+    clips: ClassedClips,
+    reader: ClipReader,
+    *,
+    out: Path,
+    encoder: str,
+    steps: int = STEPS,
+    seed: int = 0,
+    on_progress: Progress,
 ) -> ActionCard:
     """Train on the clips, write the model to ``out`` and its card beside it.
 
@@ -111,10 +118,10 @@ def train_actions(
     found = gather(clips, reader, on_progress=on_progress)
     windows, classes = found.windows, clips.classes
     folds = grouped_folds(found.labels, found.groups, names=classes, seed=seed)[windows.clips]
-    tested = cross_validated(windows, folds, classes=len(classes), seed=seed, on_progress=on_progress)
+    tested = cross_validated(windows, folds, classes=len(classes), steps=steps, seed=seed, on_progress=on_progress)
     choice = chosen(tested, windows, seed=seed)
     on_progress("training on everything", 0, 1)
-    model = trained(windows, classes, choice, tested, encoder=encoder, seed=seed)
+    model = trained(windows, classes, choice, tested, encoder=encoder, steps=steps, seed=seed)
     card = ActionCard(
         actions=tuple(name for name in classes if name != NOTHING),
         encoder=encoder,

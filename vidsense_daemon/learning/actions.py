@@ -41,7 +41,8 @@ _NEWTON_STEPS = 50
 _SMALLEST_DEVIATION = 1e-4
 _INNER, _LAYERS, _HEADS = 64, 1, 4  # a part's own dimension: 512 learn some hundred windows by heart
 _MEMBERS = 3
-_STEPS, _BATCH = 80, 128
+STEPS = 80  # of a transformer's training
+_BATCH = 128
 _LEARNING_RATE, _WEIGHT_DECAY, _DROPOUT = 3e-3, 0.05, 0.3
 _SMOOTHING = 0.1  # labels of whole clips are wrong for some of their windows
 
@@ -92,13 +93,17 @@ def windows_of(clip: ClipFeatures, *, frames: int = WINDOW_FRAMES, step: int = _
     return [slice(start, start + frames) for start in range(0, len(clip) - frames + 1, step)]
 
 
-def fit(name: str, windows: Windows, *, classes: int, seed: int = 0) -> tuple[Part, ...]:
+def fit(name: str, windows: Windows, *, classes: int, steps: int = STEPS, seed: int = 0) -> tuple[Part, ...]:
     """A candidate's ensemble, trained on ``windows``: seconds for a transformer, less for the others."""
     members = range(seed, seed + _MEMBERS)
     if name == TRANSFORMER:
-        return tuple(_fit_temporal(windows, classes, member) for member in members)
+        return tuple(_fit_temporal(windows, classes, steps, member) for member in members)
     base = _fit_pooled(windows, classes, "mean" if name == MEAN else "difference")
-    return (base,) if name in BASELINES else tuple(_fit_corrected(base, windows, classes, member) for member in members)
+    return (
+        (base,)
+        if name in BASELINES
+        else tuple(_fit_corrected(base, windows, classes, steps, member) for member in members)
+    )
 
 
 def cross_validated(
@@ -107,6 +112,7 @@ def cross_validated(
     *,
     classes: int,
     on_progress: Progress,
+    steps: int = STEPS,
     seed: int = 0,
     also: Mapping[str, Windows] | None = None,
 ) -> list[Tested]:
@@ -120,7 +126,7 @@ def cross_validated(
     for done, (train, test) in enumerate(splits):
         for number, name in enumerate(CANDIDATES):
             on_progress("testing on unseen sources", done * len(CANDIDATES) + number, len(splits) * len(CANDIDATES))
-            parts = fit(name, windows.rows(train), classes=classes, seed=seed)
+            parts = fit(name, windows.rows(train), classes=classes, steps=steps, seed=seed)
             for kind, each in shown.items():
                 with torch.inference_mode():
                     scores[name, kind][test] = log_odds(parts, each.x[test], each.seconds[test])
@@ -143,7 +149,14 @@ def chosen(tested: Sequence[Tested], windows: Windows, *, seed: int = 0) -> Choi
 
 
 def trained(
-    windows: Windows, classes: Sequence[str], choice: Choice, tested: Sequence[Tested], *, encoder: str, seed: int = 0
+    windows: Windows,
+    classes: Sequence[str],
+    choice: Choice,
+    tested: Sequence[Tested],
+    *,
+    encoder: str,
+    steps: int = STEPS,
+    seed: int = 0,
 ) -> ActionModel:
     """The chosen candidate, trained on all windows; its zero is set by what ordinary windows score out of fold."""
     scores = next(each.log_odds for each in tested if each.name == choice.name)  # (N, C)
@@ -153,7 +166,7 @@ def trained(
         encoder=encoder,
         kind=choice.name,
         classes=tuple(classes),
-        parts=fit(choice.name, windows, classes=len(classes), seed=seed),
+        parts=fit(choice.name, windows, classes=len(classes), steps=steps, seed=seed),
         ordinary=np.stack([ordinary.mean(axis=0), deviation], axis=1).astype(np.float32),
     )
 
@@ -197,7 +210,7 @@ def _fit_pooled(windows: Windows, classes: int, pooling: str) -> PooledPart:
     return PooledPart(pooling, mean, deviation, weight.detach(), bias.detach())
 
 
-def _fit_temporal(windows: Windows, classes: int, seed: int) -> TemporalPart:
+def _fit_temporal(windows: Windows, classes: int, steps: int, seed: int) -> TemporalPart:
     x = torch.from_numpy(windows.x)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -208,16 +221,16 @@ def _fit_temporal(windows: Windows, classes: int, seed: int) -> TemporalPart:
             heads=_HEADS,
             dropout=_DROPOUT,
         )
-        _descend(part, windows, classes, steps=_STEPS, learning_rate=_LEARNING_RATE)
+        _descend(part, windows, classes, steps=steps, learning_rate=_LEARNING_RATE)
     return part
 
 
-def _fit_corrected(base: PooledPart, windows: Windows, classes: int, seed: int) -> CorrectedPart:
+def _fit_corrected(base: PooledPart, windows: Windows, classes: int, steps: int, seed: int) -> CorrectedPart:
     changes = (torch.from_numpy(windows.x).diff(dim=1).abs() - base.mean) / base.deviation  # (N, T − 1, D)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         part = CorrectedPart(base=base, projection=_projection(changes), layers=_LAYERS, heads=_HEADS, dropout=_DROPOUT)
-        _descend(part, windows, classes, steps=_STEPS // 2, learning_rate=_LEARNING_RATE / 3)
+        _descend(part, windows, classes, steps=steps // 2, learning_rate=_LEARNING_RATE / 3)
     return part
 
 

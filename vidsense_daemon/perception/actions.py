@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -30,11 +31,12 @@ from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.action_parts import Part, put_together, taken_apart
 from vidsense_daemon.perception.scoring import Score
+from vidsense_daemon.perception.triggers import TriggerRule
 
 NOTHING = "nothing"  # the class of windows that show none of the actions
 
 _FORMAT = "vidsense-actions-1"
-_NOTHING_SEEN = Score(presence=0.0, rival_margin=-math.inf)
+NOTHING_SEEN = Score(presence=0.0, rival_margin=-math.inf)
 _LEAST_FRAMES = 5  # a second at the busy rate; fewer hardly show a course of things
 _LONGEST_STEP_S = 0.5  # a calm camera's frames lie further apart: their differences mean something else
 
@@ -60,8 +62,8 @@ class ActionModel:
 
     def presence(self, frames: Sequence[EmbeddedFrame], action: str) -> float | None:
         """s: how much more of ``action`` than usual a run's newest frames show; none when they can't be judged."""
-        recent = _at_busy_rate(frames)
-        if len(recent) < _LEAST_FRAMES:
+        recent = at_busy_rate(frames)
+        if not recent:
             return None
         x = np.stack([frame.whole for frame in recent])[None]  # (1, T, D)
         seconds = np.array([[frame.pts_s - recent[0].pts_s for frame in recent]], np.float32)  # (1, T)
@@ -125,19 +127,25 @@ def log_odds(parts: Sequence[Part], x: NDArray[np.float32], seconds: NDArray[np.
     return np.asarray((log_p - torch.stack(rest, dim=1)).numpy(), np.float32)
 
 
+class Head(Protocol):
+    """What a trigger of the kind `action` looks with."""
+
+    def score_of(self, window: Window) -> Score:
+        """How clearly the window shows it; it shows nothing while its newest frame is calm or of another scene."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ActionHead:
-    """One action of a model: what a trigger of the kind `action` looks with."""
+    """One action of a trained model."""
 
     model: ActionModel
     action: str
 
     def score_of(self, window: Window) -> Score:
-        """How clearly the window shows it; it shows nothing while its newest frame is calm or of another scene."""
         newest = window.frames[-1]
         shown = newest.moving and not newest.scene_changed
         presence = self.model.presence(window.frames, self.action) if shown else None
-        return _NOTHING_SEEN if presence is None else Score(presence=presence, rival_margin=math.inf)
+        return NOTHING_SEEN if presence is None else Score(presence=presence, rival_margin=math.inf)
 
 
 def action_head(action: str, *, path: Path, encoder: str | None) -> ActionHead:
@@ -161,19 +169,19 @@ def action_head(action: str, *, path: Path, encoder: str | None) -> ActionHead:
     return ActionHead(model, action)
 
 
-def no_actions(action: str) -> ActionHead:
+def no_actions(rule: TriggerRule) -> Head:
     """Nothing has been trained."""
-    raise PermanentError(f'the action "{action}" has not been trained: run `vidsense train actions LABELS.yaml`')
+    raise PermanentError(f'the action "{rule.action}" has not been trained: run `vidsense train actions LABELS.yaml`')
 
 
-def _at_busy_rate(frames: Sequence[EmbeddedFrame]) -> list[EmbeddedFrame]:
-    """The newest frames in a row that lie no further apart than those that heads are trained on; oldest first."""
+def at_busy_rate(frames: Sequence[EmbeddedFrame]) -> list[EmbeddedFrame]:
+    """The newest frames in a row that lie no further apart than those that heads are trained on; none when too few."""
     recent = [frames[-1]]
     for frame in reversed(frames[:-1]):
         if recent[-1].pts_s - frame.pts_s > _LONGEST_STEP_S or recent[-1].scene_changed:
             break
         recent.append(frame)
-    return recent[::-1]
+    return recent[::-1] if len(recent) >= _LEAST_FRAMES else []
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

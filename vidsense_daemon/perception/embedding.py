@@ -59,7 +59,8 @@ class _Plan:
 class FrameEmbedder:
     """Owns the encoder's pictures; not thread-safe."""
 
-    def __init__(self, encoder: Encoder, *, max_batch_pictures: int = 32) -> None:
+    def __init__(self, encoder: Encoder, *, max_batch_pictures: int = 32, keep_pictures: bool = False) -> None:
+        self._keep_pictures = keep_pictures
         self._encoder = encoder
         self._max_batch_pictures = max_batch_pictures
         self._backgrounds: dict[str, deque[_Background]] = {}  # least recently used first
@@ -77,7 +78,7 @@ class FrameEmbedder:
         for camera, backgrounds in new.items():
             kept = self._backgrounds.setdefault(camera, deque(maxlen=_BACKGROUNDS_KEPT))
             kept.extend(background for background in backgrounds if background.wanted.vector is not None)
-        embedded = [_embedded(plan) for plan in plans]
+        embedded = [_embedded(plan, keep_picture=self._keep_pictures) for plan in plans]
         for plan, result in zip(plans, embedded, strict=True):
             if result is None:
                 self.refuse(plan.frame, "the encoder answered with values that are no numbers")
@@ -150,7 +151,7 @@ def _fill(part: Sequence[_Wanted], vectors: NDArray[np.float32]) -> None:
         wanted.picture = _NO_PICTURE  # kept backgrounds shall not hold their pixels
 
 
-def _embedded(plan: _Plan) -> EmbeddedFrame | None:
+def _embedded(plan: _Plan, *, keep_picture: bool) -> EmbeddedFrame | None:
     frame, whole = plan.frame, plan.whole.vector
     if whole is None or (plan.crop is not None and plan.crop.vector is None):
         return None
@@ -172,6 +173,7 @@ def _embedded(plan: _Plan) -> EmbeddedFrame | None:
         still=frame.still,
         tiles=plan.whole.tiles,
         block_change=frame.block_change,
+        picture=frame.whole.picture if keep_picture else None,
     )
 
 

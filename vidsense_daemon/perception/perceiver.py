@@ -29,7 +29,7 @@ from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.domain.ports import Encoder, EventSink, Recorder
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
-from vidsense_daemon.perception.actions import ActionHead, no_actions
+from vidsense_daemon.perception.actions import Head, no_actions
 from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.embedding import FrameEmbedder
 from vidsense_daemon.perception.labels import Labels
@@ -86,7 +86,8 @@ class Perceiver:
         labels: Sequence[str] = (),
         unusual: UnusualWatch | None = None,
         head_of: HeadOf = no_head,
-        action_head: Callable[[str], ActionHead] = no_actions,
+        action_head: Callable[[TriggerRule], Head] = no_actions,
+        keep_pictures: bool = False,
         pace: Pace | None = None,
         recorder: Recorder | None = None,
     ) -> None:
@@ -97,7 +98,8 @@ class Perceiver:
         ``labels`` is the vocabulary that events are tagged with. ``unusual`` makes events of what no trigger asks for.
         ``head_of`` gives, by camera and trigger, what was
         learned from verdicts; it is asked for every look, so what is taught counts at once.
-        ``action_head`` finds what was trained to see an action, or raises `PermanentError`. ``pace`` keeps the cameras
+        ``action_head`` finds what can see a rule's action, or raises `PermanentError`; ``keep_pictures`` leaves
+        the whole pictures with the frames, for heads that look at them. ``pace`` keeps the cameras
         from sending more than can be perceived; without one they send what they like.
         ``recorder`` keeps some of what is seen for training.
         """
@@ -114,7 +116,7 @@ class Perceiver:
         self._window_frames = window_frames
         self._temporal = temporal or TemporalTransformer(dimension=encoder.dimension)
         self._temporal.eval()
-        self._embedder = FrameEmbedder(encoder, max_batch_pictures=max_batch_pictures)
+        self._embedder = FrameEmbedder(encoder, max_batch_pictures=max_batch_pictures, keep_pictures=keep_pictures)
         self._prompts = PromptBook(encoder)
         self._head_of = head_of
         self._action_head = action_head
@@ -277,7 +279,7 @@ class Perceiver:
         sought: dict[TriggerRule, Sought] = {}
         for rule in self._triggers.get(camera, ()):
             try:
-                sought[rule] = self._action_head(rule.action) if rule.action else self._prompts.texts_of(rule)
+                sought[rule] = self._action_head(rule) if rule.action else self._prompts.texts_of(rule)
             except PermanentError as error:
                 self._log.error("trigger_left_out", camera=camera, trigger=rule.name, reason=str(error))
         return sought

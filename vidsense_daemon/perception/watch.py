@@ -16,7 +16,7 @@ import structlog
 from vidsense_daemon.domain.events import ClearestLook, Event, EventState, EventStill, Severity, Source, new_event_id
 from vidsense_daemon.domain.ports import EventSink
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
-from vidsense_daemon.perception.actions import ActionHead
+from vidsense_daemon.perception.actions import Head
 from vidsense_daemon.perception.calibration import CalmScores
 from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.feedback_head import FeedbackHead
@@ -59,7 +59,7 @@ class _Open:
     told_at: datetime  # in frame time: when the sink last heard of it
 
 
-Sought = TriggerTexts | ActionHead  # what a trigger looks with
+Sought = TriggerTexts | Head  # what a trigger looks with
 
 
 @dataclass(slots=True)
@@ -296,7 +296,7 @@ class CameraWatch:
 
 
 def _seen(sought: Sought, look: Look, window: Window) -> Score:
-    return sought.score_of(window) if isinstance(sought, ActionHead) else score(look, sought)
+    return score(look, sought) if isinstance(sought, TriggerTexts) else sought.score_of(window)
 
 
 def _clearest(window: Window, presence: float, threshold: float) -> ClearestLook:

@@ -184,7 +184,7 @@ class Trigger(Block):
     prompt: Words
     """What to look for, as a plain English sentence about one picture. With `action`, only what people are told."""
     action: Name | None = None
-    """What `vidsense train actions` has learnt to see; it is looked for instead of the prompt, which may be left out."""
+    """A deed to look for in place of the prompt, which may then be left out; `actions` says who sees it."""
     contrast: tuple[Words, ...] = Field(default=(), max_length=50)
     """What the scene shows otherwise, or what the prompt could be mistaken for."""
     severity: Severity = Severity.ALERT
@@ -239,6 +239,17 @@ class EncoderBlock(Block):
     PyTorch takes its place."""
     precision: Literal["auto", "fp32", "bf16", "int8"] = "auto"
     """How exactly; `int8` needs `vidsense models quantize`. None may move the embeddings, or it is refused."""
+
+
+class ActionsBlock(Block):
+    """What looks for the actions that triggers name."""
+
+    backend: Literal["auto", "trained", "xclip"] = "auto"
+    """`trained` knows what `vidsense train actions` has learnt; `xclip` is a pretrained video model that reads prompts.
+
+    `auto` takes the trained one where it knows the action, else X-CLIP when its weights are there."""
+    model: Words = "microsoft/xclip-base-patch16"
+    """Which X-CLIP: its name on the Hugging Face hub, or the path of a folder that holds it."""
 
 
 class DescriberBlock(Block):
@@ -385,6 +396,8 @@ class Settings(Stream, BaseSettings):
     """How many frames are judged together."""
     encoder: EncoderBlock = EncoderBlock()
     """What turns pictures and sentences into numbers that can be compared."""
+    actions: ActionsBlock = ActionsBlock()
+    """What looks for the actions that triggers name."""
     describer: DescriberBlock = DescriberBlock()
     """What writes an event down in words."""
     hooks: Annotated[tuple[Hook, ...], BeforeValidator(_named)] = ()

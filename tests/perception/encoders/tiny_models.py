@@ -16,6 +16,8 @@ from transformers import (
     PreTrainedTokenizerFast,
     SiglipConfig,
     SiglipModel,
+    XCLIPConfig,
+    XCLIPModel,
 )
 
 PICTURE_PX = 32
@@ -48,6 +50,21 @@ def save_siglip(folder: Path, *, seed: int = 0) -> Path:
         vision_config=_SIZES | {"image_size": PICTURE_PX, "patch_size": 8},
     )
     return _save(folder, lambda: SiglipModel(config), seed)
+
+
+def save_xclip(folder: Path, *, seed: int = 0) -> Path:
+    """A video model that reads four pictures at once."""
+    config = XCLIPConfig(
+        text_config=_SIZES
+        | {"vocab_size": len(_WORDS) + len(_THINGS), "max_position_embeddings": 16}
+        | {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3},
+        vision_config=_SIZES
+        | {"image_size": PICTURE_PX, "patch_size": 8, "num_frames": 4}
+        | {"mit_hidden_size": DIMENSION, "mit_intermediate_size": 32, "mit_num_attention_heads": 2},
+        projection_dim=DIMENSION,
+        prompt_num_attention_heads=2,
+    )
+    return _save(folder, lambda: XCLIPModel(config), seed)
 
 
 def save_bert(folder: Path) -> Path:
