@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -69,7 +70,7 @@ class Explaining:
         block = settings.encoder
         self._threads = block.threads or backends.default_threads()
         self._backend = backends.choose_encoder(block, state_dir=state_dir)
-        self._encoder: BuiltinEncoder | ClipEncoder = (
+        self.encoder: BuiltinEncoder | ClipEncoder = (
             BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=self._threads)
             if self._backend == "builtin"
             else ClipEncoder(block.model, threads=self._threads, models_dir=models_dir(state_dir))
@@ -119,7 +120,7 @@ class Explaining:
         return tuple(queries)
 
     def _options(self, camera: ResolvedCamera | None, url: str) -> StreamOptions:
-        side_px = self._encoder.picture_px
+        side_px = self.encoder.picture_px
         if camera is not None:
             return backends.stream_options(camera, picture_px=side_px, url=url, substream_url=None)
         sampling, motion = self._settings.sampling, self._settings.motion
@@ -139,12 +140,15 @@ class Explaining:
         server = describing.build_server(block)
         describers, describers_note = self._describers(server)
         foresight, trained_name = self._learned(camera.name if camera else "")
-        adapted = temporal_of(self._encoder, self._state_dir)
+        adapted = temporal_of(self.encoder, self._state_dir)
         precisions, left_out = variants(
-            self._encoder.vision, folder=cache_dir(self._state_dir) / FOLDER, threads=self._threads
+            self.encoder.vision,
+            folder=cache_dir(self._state_dir) / FOLDER,
+            threads=self._threads,
+            may_convert=self._settings.encoder.runtime != "torch",
         )
         return Instruments(
-            encoder=self._encoder,
+            encoder=self.encoder,
             lens=lens,
             lens_note=lens_note,
             window_frames=self._settings.window.frames,
@@ -167,7 +171,7 @@ class Explaining:
 
     def _learned(self, camera: str) -> tuple[Foresight | None, str]:
         """What has been trained for this camera and is live, in words too."""
-        model, card = model_registry(self._state_dir).load(camera, encoder=self._encoder.name)
+        model, card = model_registry(self._state_dir).load(camera, encoder=self.encoder.name)
         if card is None:
             return None, "no trained weights for this camera yet"
         told = f"{card.kind} {card.id}, error {card.error:.4f} against {card.ridge_error:.4f} of ridge-AR"
@@ -176,18 +180,16 @@ class Explaining:
         return None, f"{told} is live for this camera: a regression, which has no attention to show"
 
     def _adapter(self) -> LoraReport | None:
-        """What the adapter came to that is live, or else the one in shadow."""
-        folder = adapter_folder(self._state_dir, "temporal")
-        for weights in (folder.live, folder.shadow):
+        """What the adapter came to that is live, or else the newest one in shadow."""
+        folders = [adapter_folder(self._state_dir, part) for part in ("temporal", "clip")]
+        for weights in (*(folder.live for folder in folders), *(folder.shadow for folder in folders)):
             if weights.exists():
-                try:
+                with suppress(PermanentError):  # a kill left weights without their report: it is as good as none
                     return read_report(weights.with_suffix(".json"))
-                except PermanentError:  # a kill left weights without their report: it is as good as none
-                    continue
         return None
 
     def _loaded(self) -> Encoder:
-        return self._encoder
+        return self.encoder
 
     def _lens(self) -> tuple[Lens | None, str]:
         try:
@@ -228,8 +230,8 @@ class Explaining:
         event, storage = record.event, self._storage
         if storage is None:
             return [], "there is no database"
-        if event.encoder != self._encoder.name:
-            return [], f"the event was embedded by {event.encoder}, and the encoder is {self._encoder.name} now"
+        if event.encoder != self.encoder.name:
+            return [], f"the event was embedded by {event.encoder}, and the encoder is {self.encoder.name} now"
         windows = list(
             storage.windows.between(
                 event.started_at, event.ended_at + _SLACK, encoder=event.encoder, camera=event.camera

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidsense_daemon.explain.attention import Attention
+from vidsense_daemon.explain.charts import spaced
 from vidsense_daemon.explain.drawing import Figure, Table, table
 from vidsense_daemon.explain.encoding import Floats
 from vidsense_daemon.explain.explanation import Explanation
 from vidsense_daemon.explain.figures import heads, orders, places, space, tokens, words
 from vidsense_daemon.explain.precisions import Quantization
-from vidsense_daemon.explain.words import Language
+from vidsense_daemon.explain.words import Asked, Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def _language(explanation: Explanation) -> Iterator[Item]:
     yield Quote("The system prompt", part.system)
     for each in part.asked:
         yield Quote(f"Sent: {each.title}", each.text)
-        if each.answer is not None:
+        if each.answer is not None and each.is_structured:
             yield Quote(f"Answered: {each.title}", each.answer or "nothing", folded=False)
     yield words.waterfall(part.steps)
 
@@ -230,7 +231,7 @@ def _asked(part: Language) -> Table:
         [
             (
                 each.title,
-                "not asked" if each.answer is None else each.answer[:300],
+                _answer(each),
                 shown(each.seconds),
                 shown(each.prompt_tokens),
                 shown(each.answer_tokens),
@@ -239,6 +240,12 @@ def _asked(part: Language) -> Table:
             for each in part.asked
         ],
     )
+
+
+def _answer(asked: Asked) -> str:
+    if asked.answer is None:
+        return "not asked"
+    return "JSON, below" if asked.is_structured else asked.answer
 
 
 def _quantization(explanation: Explanation) -> Iterator[Item]:
@@ -304,8 +311,8 @@ def _lora(explanation: Explanation) -> Iterator[Item]:
     total = part.frozen + part.would_train
     yield (
         f"An adapter of rank {part.rank} on the {part.layers} linear layers of the temporal transformer trains "
-        f"{part.would_train:,} numbers of {total:,} ({100 * part.would_train / total:.1f} %) and takes "
-        f"{part.would_take_bytes / 1e6:.2f} MB; all others stay frozen.".replace(",", " ")
+        f"{spaced(part.would_train)} numbers of {spaced(total)} ({100 * part.would_train / total:.1f} %) and takes "
+        f"{part.would_take_bytes / 1e6:.2f} MB; all others stay frozen."
     )
     if part.report is None:
         yield Note("No adapter has been trained yet: these are the numbers that a training begins with.")
@@ -315,8 +322,8 @@ def _lora(explanation: Explanation) -> Iterator[Item]:
         f"The adapter trained for {report.part} ({'live' if report.promoted else 'in shadow'}: {report.reason})",
         ("", "before", "after"),
         [
-            ("parameters trained", "0", report.parameters_trained),
-            ("parameters frozen", report.parameters_frozen, report.parameters_frozen),
+            ("parameters trained", "0", spaced(report.parameters_trained)),
+            ("parameters frozen", *[spaced(report.parameters_frozen)] * 2),
             ("adapter (MB)", "0", f"{report.size_bytes / 1e6:.2f}"),
             ("training (s)", "–", f"{report.duration_s:.0f}"),
             ("events trained on, days", "–", f"{report.events_trained}, {report.days_trained}"),

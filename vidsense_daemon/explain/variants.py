@@ -32,10 +32,12 @@ class TowerVariant:
         return embed(self.tower, pictures)
 
 
-def variants(model: VisionModel, *, folder: Path, threads: int) -> tuple[list[Variant], list[str]]:
+def variants(
+    model: VisionModel, *, folder: Path, threads: int, may_convert: bool = True
+) -> tuple[list[Variant], list[str]]:
     """What can be measured here, PyTorch's float32 first, and what is left out with the reason.
 
-    ``folder`` keeps converted graphs: the first conversion takes half a minute.
+    ``folder`` keeps converted graphs: the first conversion takes up to half a minute, if it ``may_convert``.
     """
     weights_mb = sum(tensor.numel() * tensor.element_size() for tensor in model.network.state_dict().values()) / _MB
     there: list[Variant] = [
@@ -43,6 +45,8 @@ def variants(model: VisionModel, *, folder: Path, threads: int) -> tuple[list[Va
         # autocast rounds as it computes: the weights in memory stay what they are
         TowerVariant("PyTorch bf16 (autocast)", weights_mb, TorchTower(model, dtype=torch.bfloat16)),
     ]
+    if not may_convert:
+        return there, ["OpenVINO: encoder.runtime keeps to PyTorch"]
     if not in_openvino.is_installed():
         return there, ["OpenVINO, which also computes in eight bits, is not installed (vidsense-daemon[openvino])"]
     left_out = []

@@ -39,6 +39,7 @@ class Asked:
     """One question, as it was or would be sent."""
 
     title: str  # the operator's query, or that it is the structured one
+    is_structured: bool  # answered in JSON
     text: str  # the user message, without the pictures
     answer: str | None  # none: nobody was asked
     seconds: float | None
@@ -251,6 +252,7 @@ def _questions(noting: _Noting, queries: Sequence[str], shown_tokens: int, *, an
     return [
         Asked(
             title=title,
+            is_structured=question.schema is not None,
             text=question.text,
             answer=reply.text if answered else None,
             seconds=took_s if answered else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
+
 from vidsense_daemon.explain.charts import Plot, x_axis
 from vidsense_daemon.explain.drawing import Area, Figure, Ink, Label, Mark, table
 from vidsense_daemon.explain.words import Step
@@ -9,6 +11,7 @@ from vidsense_daemon.explain.words import Step
 _INKS = {"extract": Ink.ONE, "encode": Ink.TWO, "temporal": Ink.THREE, "generate": Ink.FOUR}
 _WIDTH = 920.0
 _ROW_PX = 26.0
+_LETTERS = 40
 
 
 def waterfall(steps: tuple[Step, ...]) -> Figure:
@@ -22,7 +25,9 @@ def waterfall(steps: tuple[Step, ...]) -> Figure:
         left, right = plot.x(begun_s), plot.x(begun_s + step.seconds)
         counted = f", {step.tokens} tokens" if step.tokens is not None else ""
         marks += [
-            Label(plot.left - 10, top + 17, f"{step.name}: {step.what}"[:42], "end", 12),
+            Label(
+                plot.left - 10, top + 17, shorten(f"{step.name}: {step.what}", _LETTERS, placeholder=" …"), "end", 12
+            ),
             Area(left, top + 4, max(1.5, right - left), _ROW_PX - 8, _INKS.get(step.name, Ink.FIVE), 0.9),
             Label(right + 6, top + 17, f"{_spoken(step.seconds)}{counted}", size=11),
         ]
