@@ -80,6 +80,7 @@ def test_what_can_not_be_meant_changes_nothing(
 CONFIG = """
 cameras: {door: {url: /dev/video0, triggers: [visitor, dog]}}
 triggers: {visitor: {prompt: a person}, dog: {prompt: a dog}}
+encoder: {backend: builtin}
 """
 
 
@@ -126,3 +127,22 @@ def test_a_trigger_or_camera_that_is_not_there_is_named(
 
     assert unknown[-1] in capsys.readouterr().err
     assert FeedbackStore(taught.database, given_by="cli").revision().switched_off == frozenset()
+
+
+# ── vidsense train lora ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_adapter_is_refused_in_words_while_verdicts_are_few(
+    taught: Rooms, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says how many there are and how many it takes, before the encoder is loaded; nothing is written."""
+    assert main(["train", "lora"]) == 1
+
+    assert "12 judged events are too few to train on, it takes 50" in capsys.readouterr().err
+    assert not (taught.state_dir / "adapters").exists()
+
+
+def test_without_an_adapter_there_is_nothing_to_roll_back(rooms: Rooms, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "lora", "--part", "clip", "--rollback"]) == 1
+
+    assert "nothing to roll back" in capsys.readouterr().err

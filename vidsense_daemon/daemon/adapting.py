@@ -12,7 +12,7 @@ from vidsense_daemon.daemon import backends
 from vidsense_daemon.daemon.pictures import still_pictures
 from vidsense_daemon.daemon.storage import Storage, adapter_dir, models_dir
 from vidsense_daemon.domain.ports import Encoder
-from vidsense_daemon.learning.lora import Example, train_temporal
+from vidsense_daemon.learning.lora import Example, check_enough, train_temporal
 from vidsense_daemon.learning.lora_clip import Sight, train_clip
 from vidsense_daemon.learning.lora_files import LoraFolder
 from vidsense_daemon.learning.lora_report import LoraReport
@@ -42,6 +42,7 @@ def train_lora(settings: Settings, storage: Storage, *, part: str, seed: int) ->
         PermanentError: there is not enough to learn from.
         ConfigError: PEFT or the weights are not there.
     """
+    check_enough(len(FeedbackStore(storage.database, given_by="cli").lessons()))  # before the encoder takes seconds
     folder = adapter_folder(storage.state_dir, part)
     if part == "clip":
         clip = ClipEncoder(

@@ -103,11 +103,7 @@ def split_by_day(examples: Sequence[Example], *, min_events: int) -> tuple[list[
         PermanentError: there is not enough to learn from, or to judge on.
     """
     usable = [one for one in examples if np.isfinite(one.lesson.look.frames).all()]
-    if len(usable) < min_events:
-        raise PermanentError(
-            f"{len(usable)} judged events are too few to train on, it takes {min_events}: go on with "
-            "`vidsense events feedback`; `vidsense triggers feedback` learns from a few already"
-        )
+    check_enough(len(usable), min_events=min_events)
     days = sorted({_day(one) for one in usable})
     held_days = set(days[-max(1, round(len(days) * _HELD_OUT_SHARE)) :])
     learned = [one for one in usable if _day(one) not in held_days]
@@ -120,6 +116,19 @@ def split_by_day(examples: Sequence[Example], *, min_events: int) -> tuple[list[
                 f"verdicts are of {len(days)} days; those {name} hold none that is {missing}: give more"
             )
     return learned, held_out
+
+
+def check_enough(count: int, *, min_events: int = MIN_EVENTS) -> None:
+    """Refuse to train on too few events.
+
+    Raises:
+        PermanentError: there are fewer than ``min_events``.
+    """
+    if count < min_events:
+        raise PermanentError(
+            f"{count} judged events are too few to train on, it takes {min_events}: go on with "
+            "`vidsense events feedback`; `vidsense triggers feedback` learns from a few already"
+        )
 
 
 def with_lora(network: nn.Module, *, layers: Sequence[str] | str, rank: int, seed: int) -> Any:
