@@ -11,8 +11,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.review.house import CameraSays, House, frame
-from vidsense_daemon.daemon.measuring import of_descriptions
+from vidsense_daemon.daemon.measuring import of_descriptions, of_pace
 from vidsense_daemon.description.tally import DescriptionTally
+from vidsense_daemon.perception.pace import Pace
 from vidsense_daemon.review.ports import Measurement
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "vidsense.json"
@@ -106,9 +107,11 @@ def test_every_name_has_its_prefix_and_its_unit(house: House, client: httpx.Clie
 
 def test_the_dashboard_asks_only_for_numbers_that_exist(tmp_path: Path) -> None:
     """Every panel of the Grafana dashboard names a metric that the daemon serves."""
-    tally = DescriptionTally()
+    tally, pace = DescriptionTally(), Pace(max_frames_per_s=40)
+    with pace.over([frame("yard")]):
+        pass
     with (
-        House(tmp_path / "state", measurements=(lambda: of_descriptions(tally),)) as house,
+        House(tmp_path / "state", measurements=(lambda: of_descriptions(tally), lambda: of_pace(pace))) as house,
         house.client() as client,
     ):
         house.board.heard(CameraSays("yard", phase="waiting", fault="stalled", faults=1))
