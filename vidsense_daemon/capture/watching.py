@@ -38,7 +38,7 @@ _PROGRESS_EVERY_S = 2.0
 _BLIND_S = 2.0  # without a whole frame
 _CALM_NAP_S = 0.5  # motion is noticed a quarter of a second later on average; keyframes are two seconds apart
 _BUSY_NAP_S = 0.2  # at five looks a second: one look late at most
-_CALM_STILL_EVERY_S = 60.0  # one costs some 20 ms and 200 kB
+_CALM_STILL_EVERY_S = 60.0  # one costs up to 10 ms and 200 kB
 _UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
 
 Orders = Callable[[], Sequence[dict[str, Any]]]
