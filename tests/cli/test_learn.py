@@ -62,6 +62,14 @@ def test_every_camera_learns_or_says_why_not(state: Path, capsys: Capture) -> No
     assert not (state / "learned" / "street").exists()
 
 
+def test_without_a_step_the_linear_model_is_learned_all_the_same(state: Path, capsys: Capture) -> None:
+    assert main(["learn", "--camera", "street", "--steps", "0", "--json"]) == 0
+    [outcome] = json.loads(capsys.readouterr().out)
+
+    assert outcome["live"].endswith("ridge-ar")
+    assert outcome["rows"][-1]["ratio"] == pytest.approx(outcome["rows"][-2]["ratio"])
+
+
 def test_only_what_was_seen_since_then_counts(state: Path, capsys: Capture) -> None:
     """The painted days lie in 2030: after their end there is nothing."""
     assert main(["learn", "--camera", "street", "--since", "2030-06-01"]) == 0

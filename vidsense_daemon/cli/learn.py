@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from vidsense_daemon.base import logs
 from vidsense_daemon.base.clock import from_ms
 from vidsense_daemon.base.errors import EXIT_OK, ConfigError
+from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option, count, load_settings, moment
 from vidsense_daemon.cli.output import say, say_json, say_table
 from vidsense_daemon.settings.blocks import NAME_PATTERN
@@ -61,7 +64,13 @@ def _add_shared_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for programs")
 
 
+def _log_to_standard_error() -> None:
+    """What a training logs is in its table; a refused file is not."""
+    logs.configure(json=not sys.stderr.isatty(), level="warning", redactor=Redactor())
+
+
 def _learn(args: argparse.Namespace) -> int:
+    _log_to_standard_error()
     settings = load_settings(args)
     cameras = _wanted(settings, args.camera)
     outcomes = [_train(args, settings, camera) for camera in cameras]
@@ -120,6 +129,7 @@ def _show(outcome: Outcome) -> None:
 def _list(args: argparse.Namespace) -> int:
     from vidsense_daemon.daemon.learning import model_registry
 
+    _log_to_standard_error()
     registry = model_registry(state_dir(os.environ))
     cameras = [_named(args, "list")] if args.camera else registry.cameras()
     kept = [each for camera in cameras for each in registry.kept(camera)]

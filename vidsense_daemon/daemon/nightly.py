@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,13 +42,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     block = LearningBlock(keep_mb=args.keep_mb, keep_days=args.keep_days)
     registry = model_registry(args.state_dir)
     try:
-        storage = Storage(args.state_dir, may_upgrade=False)
-        training = CameraTraining(
-            experience=experience_folder(args.state_dir, block),
-            registry=registry,
-            judged=JudgedEvents(FeedbackStore(storage.database, given_by="cli")),
-        )
-        with registry.locked():
+        with registry.locked(), closing(Storage(args.state_dir, may_upgrade=False)) as storage:
+            training = CameraTraining(
+                experience=experience_folder(args.state_dir, block),
+                registry=registry,
+                judged=JudgedEvents(FeedbackStore(storage.database, given_by="cli")),
+            )
             train_in_turn(training, _longest_ago_first(registry, args.cameras), budget_s=args.minutes * 60)
     except (PermanentError, StoreError) as error:
         structlog.get_logger().error("learning_failed", reason=str(error))

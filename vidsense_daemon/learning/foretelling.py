@@ -124,7 +124,7 @@ def sequence_of(clip: Clip) -> tuple[Tiles, Seconds]:
 
 def _pace(step: int, steps: int) -> float:
     """Share of the learning rate: a straight rise, then half a cosine down."""
-    return min(1.0, (step + 1) / _WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+    return min(1.0, (step + 1) / _WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, steps))))
 
 
 def _copy(predictor: TilePredictor) -> dict[str, Tensor]:
