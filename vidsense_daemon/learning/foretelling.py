@@ -25,7 +25,7 @@ from vidsense_daemon.perception.foresight import CONTEXT_FRAMES, Foresight
 from vidsense_daemon.perception.surprise import RidgeAR, Seconds, SurpriseModel, Tiles
 from vidsense_daemon.perception.temporal import TilePredictor
 
-RIDGES = (0.01, 0.1, 1.0, 10.0)  # λ; on real days 0.3 to 3 was best, on a few hundred frames more
+RIDGES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0)  # λ; on the footage that was measured 0.3 to 3 was best
 _SEQUENCE_FRAMES = CONTEXT_FRAMES + 1  # eight seen, the ninth foretold, as when it runs
 _CLIPS_A_STEP = 6
 _TILES_A_CLIP = 8  # of 24, another choice each step: neighbours in one frame teach much the same
