@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
 
+from vidsense_daemon.base.clock import SystemClock, to_ms
 from vidsense_daemon.base.errors import EXIT_OK, PermanentError
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.capture.probe import ProbeReport, probe
 from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option, load_settings
 from vidsense_daemon.cli.output import say, say_json, say_table
+from vidsense_daemon.settings.paths import state_dir
 
 
 def add(subparsers: Subparsers) -> None:
@@ -35,8 +38,11 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    settings = load_settings(args)
+    from vidsense_daemon.daemon.unusual import learning_until
+
+    settings, now = load_settings(args), SystemClock().now()
     cameras = [settings.camera(name) for name in settings.cameras]
+    learns = {camera.name: learning_until(state_dir(os.environ), camera.name, now) for camera in cameras}
     if args.json:
         keys = ("name", "enabled", "transport")
         say_json(
@@ -46,6 +52,7 @@ def _list(args: argparse.Namespace) -> int:
                     "url": url_credentials(camera.url),
                     "substream_url": camera.substream_url and url_credentials(camera.substream_url),
                     "triggers": list(camera.triggers),
+                    "learning_until_at_ms": None if (at := learns[camera.name]) is None else to_ms(at),
                 }
                 for camera in cameras
             ],
@@ -53,10 +60,18 @@ def _list(args: argparse.Namespace) -> int:
         )
     else:
         rows = [
-            (camera.name, "yes" if camera.enabled else "no", ", ".join(camera.triggers), url_credentials(camera.url))
+            (
+                camera.name,
+                "yes" if camera.enabled else "no",
+                ", ".join(camera.triggers),
+                "yes"
+                if (at := learns[camera.name]) is None
+                else f"learning, until {at.astimezone():%a %H:%M} if it runs",
+                url_credentials(camera.url),
+            )
             for camera in cameras
         ]
-        say_table(("camera", "enabled", "triggers", "url"), rows)
+        say_table(("camera", "enabled", "triggers", "knows its usual", "url"), rows)
     return EXIT_OK
 
 

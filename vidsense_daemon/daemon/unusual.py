@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 from vidsense_daemon.daemon.storage import cache_dir
 from vidsense_daemon.perception.unusual import NoveltyRule, TamperRule, UnusualRules, UnusualWatch
+from vidsense_daemon.perception.unusual_file import peaks_kept
+from vidsense_daemon.perception.usual import PEAKS_TO_KNOW, known_at
 from vidsense_daemon.settings.resolved import ResolvedCamera
 
 
@@ -28,6 +31,12 @@ def unusual_rules(camera: ResolvedCamera) -> UnusualRules:
         if tamper.enabled
         else None,
     )
+
+
+def learning_until(state_dir: Path, camera: str, now: datetime) -> datetime | None:
+    """Until when a camera learns what is usual, if it is watched from now on without a pause; none when it knows."""
+    known = peaks_kept(usual_dir(state_dir) / f"{camera}.safetensors")
+    return known_at(known, now) if known < PEAKS_TO_KNOW else None
 
 
 def build_unusual(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -89,14 +88,13 @@ class UnusualFile:
             self._log.warning("usual_not_kept", file=str(self._path), reason=str(error))
 
 
-def peaks_kept(path: Path) -> tuple[int, datetime | None]:
-    """How many peaks a camera's file holds, and when the newest was: for those who only read."""
+def peaks_kept(path: Path) -> int:
+    """How many peaks a camera's file holds: for those who only read; 0 for a file that is not there."""
     try:
         with safe_open(path, "np") as file:
-            at_ms = file.get_tensor("peaks_at_ms")
+            return len(file.get_tensor("peaks_at_ms"))
     except (OSError, SafetensorError):
-        return 0, None
-    return len(at_ms), from_ms(int(at_ms[-1])) if len(at_ms) else None
+        return 0
 
 
 def _kept(about: dict[str, object], arrays: dict[str, NDArray[np.generic]]) -> Kept:

@@ -23,7 +23,7 @@ PEAK_EVERY = timedelta(minutes=10)
 LEARNS_FOR = timedelta(days=1)  # of watching; one of each hour
 _KEPT_FOR = timedelta(days=21)
 _PEAKS_A_WEEK = timedelta(days=7) / PEAK_EVERY
-_LEAST_PEAKS = round(LEARNS_FOR / PEAK_EVERY)
+PEAKS_TO_KNOW = round(LEARNS_FOR / PEAK_EVERY)
 _HOURS_FROM = timedelta(days=7)
 _LEAST_PEAKS_OF_HOUR = 54  # three days of this hour and its neighbours: fewer say little of its upper tenth
 _TAIL_QUANTILE = 0.9
@@ -70,7 +70,7 @@ class Usual:
     @property
     def is_learning(self) -> bool:
         """Whether too little is known for any threshold."""
-        return len(self._peaks) < _LEAST_PEAKS
+        return len(self._peaks) < PEAKS_TO_KNOW
 
     @property
     def threshold(self) -> float:
@@ -80,7 +80,7 @@ class Usual:
 
     def learned_at(self, now: datetime) -> datetime:
         """When enough will be known, if it is watched from now on without a pause."""
-        return now + PEAK_EVERY * max(0, _LEAST_PEAKS - len(self._peaks))
+        return known_at(len(self._peaks), now)
 
     def habit(self, at: datetime) -> float:
         """How much more is usual at this hour than over the whole day; 0 before hours are known by themselves."""
@@ -158,6 +158,11 @@ class Usual:
     def _when(self, at: datetime) -> str:
         local = at.astimezone(self._time_zone)
         return f"{local:%A} {local.day} {local:%B %H:%M}"
+
+
+def known_at(peaks: int, now: datetime) -> datetime:
+    """When enough peaks will be known, of which there are ``peaks`` now."""
+    return now + PEAK_EVERY * max(0, PEAKS_TO_KNOW - peaks)
 
 
 def _bin(at: datetime) -> int:

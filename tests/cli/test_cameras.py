@@ -1,0 +1,37 @@
+"""`vidsense cameras list`: which cameras there are, and which still learn."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from vidsense_daemon.cli.main import main
+from vidsense_daemon.perception.unusual_file import Kept, UnusualFile
+from vidsense_daemon.perception.usual import PEAK_EVERY, PEAKS_TO_KNOW, Peak
+
+
+def test_a_camera_says_that_it_still_learns_what_is_usual_and_until_when(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One has been watched for a day, one for half of it, one not at all."""
+    (tmp_path / "vidsense.yaml").write_text(
+        "cameras: {door: {url: /dev/video0}, garden: {url: /dev/video1}, cellar: {url: /dev/video2}}"
+    )
+    monkeypatch.setenv("VIDSENSE_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("VIDSENSE_CONFIG", str(tmp_path / "vidsense.yaml"))
+    now = datetime.now(UTC)
+    for camera, peaks in (("door", PEAKS_TO_KNOW), ("garden", PEAKS_TO_KNOW // 2)):
+        kept = Kept([Peak(now - number * PEAK_EVERY, 1.0) for number in range(peaks, 0, -1)])
+        UnusualFile(tmp_path / "cache" / "usual", camera=camera, encoder="any").save(kept)
+
+    assert main(["cameras", "list", "--json"]) == 0
+    rows = {row["name"]: row["learning_until_at_ms"] for row in json.loads(capsys.readouterr().out)}
+    assert rows["door"] is None
+    for camera, learns in (("garden", timedelta(hours=12)), ("cellar", timedelta(days=1))):
+        assert rows[camera] == pytest.approx((now + learns).timestamp() * 1000, abs=60_000)
+
+    assert main(["cameras", "list"]) == 0
+    assert capsys.readouterr().out.count("learning") == 2
