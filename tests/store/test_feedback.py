@@ -115,6 +115,23 @@ def test_retention_keeps_what_was_taught_and_nothing_else(rooms: Rooms, feedback
     assert [tuple(row) for row in kept] == [("front_door", 0)]
 
 
+def test_a_verdict_that_outlived_its_event_can_be_taken_back_with_all_that_is_left(
+    rooms: Rooms, feedback: FeedbackStore
+) -> None:
+    """Nothing of the event remains then; while the event is there, its look stays for the next verdict."""
+    rooms.events.opened(seen_event("1-e"), None, window())
+    rooms.events.closed(ended(seen_event("1-e")), (), window(8))
+    feedback.give("1-e", verdict="bad", note="", now=NOON)
+    feedback.clear("1-e")
+    feedback.give("1-e", verdict="good", note="", now=NOON)
+    assert len(feedback.lessons()) == 1
+
+    Retention(database=rooms.database, media=rooms.media, rules=[Rule(timedelta(days=1))]).run(NOON + timedelta(days=9))
+    assert feedback.clear("1-e")
+    with rooms.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM looks").scalar() == 0
+
+
 def test_who_deletes_an_event_takes_its_verdict_with_it(rooms: Rooms, feedback: FeedbackStore) -> None:
     """Nothing of an event that somebody wants gone is learned from."""
     rooms.events.opened(seen_event("1-e"), None, window())

@@ -62,9 +62,17 @@ class FeedbackStore:
         return self._database.write(store)
 
     def clear(self, event_id: str) -> bool:
-        """Take the verdict back; false when there is none."""
-        statement = delete(tables.feedback).where(tables.feedback.c.event_id == event_id)
-        return self._database.write(lambda connection: connection.execute(statement).rowcount) > 0
+        """Take the verdict back; false when there is none. The look of an event that is gone goes with it."""
+        event, look = tables.events.c.id, tables.looks.c.event_id
+        verdict = delete(tables.feedback).where(tables.feedback.c.event_id == event_id)
+        left_alone = delete(tables.looks).where(look == event_id, look.not_in(select(event).where(event == event_id)))
+
+        def remove(connection: Connection) -> bool:
+            found = connection.execute(verdict).rowcount > 0
+            connection.execute(left_alone)
+            return found
+
+        return self._database.write(remove)
 
     def given(self, event_ids: Sequence[str]) -> Mapping[str, Opinion]:
         """The opinions on those of these events that have one."""
