@@ -305,7 +305,8 @@ def a_day(train: Sequence[Video], tests: Sequence[Video]) -> None:
         told = [delay for delay in delays if delay is not None]
         soon = sum(delay <= 2 for delay in told)
         print(
-            f"{per_week:g} a week, {surprise.name}: {false} events in a normal day of known videos, {strangers} in 4 h of videos never seen; "
+            f"{per_week:g} a week, {surprise.name}: {false} events in a normal day of known videos, "
+            f"{strangers} in 4 h of videos never seen; "
             f"odd clips told {len(told)} of {len(delays)}, within 2 s {soon}; "
             f"after {', '.join('–' if delay is None else f'{delay:.1f} s' for delay in delays)}"
         )

@@ -19,7 +19,7 @@ from vidsense_daemon.perception.unusual_file import Kept, UnusualFile
 from vidsense_daemon.perception.usual import PEAK_EVERY, Peak
 
 from .fakes import STARTED_AT, Camera, ColourEncoder, RememberingSink, painted
-from .test_novelty import Street
+from .test_novelty import Street, Tenfold
 from .test_tampering import scene
 
 BOTH = UnusualRules(NoveltyRule(), TamperRule())
@@ -110,6 +110,19 @@ def test_what_was_learned_survives_a_restart(tmp_path: Path) -> None:
 
     assert after.learning_until(STARTED_AT) == {}
     assert len(sink.opened_events) == 1
+
+
+def test_a_trained_model_that_ran_before_a_restart_goes_on_at_once(tmp_path: Path) -> None:
+    """Models are handed over after the start: what was kept is the trained one's, so nothing warms up anew."""
+    kept = a_day()
+    kept.model, kept.scale = "tenfold", kept.scale * (1, 10)
+    watch, street, sink = watching(tmp_path, kept=kept), Street(), RememberingSink()
+    play(watch, street, sink, 0.2)
+    watch.use("door", Tenfold())
+    play(watch, street, sink, 5)
+    play(watch, street, sink, 2, strange=3.0)
+
+    assert [event.trigger for event, _ in sink.opened_events] == [NOVELTY]
 
 
 def test_another_encoder_begins_anew_with_one_line_in_the_log(tmp_path: Path) -> None:

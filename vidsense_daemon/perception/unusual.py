@@ -181,8 +181,8 @@ class _CameraWatch:
         self._judges = rules.novelty is not None, rules.tamper is not None
         self._log = structlog.get_logger().bind(camera=name)
         self._usual = Usual(per_week=novelty.per_week, time_zone=time_zone, peaks=kept.peaks)
-        scale = Scale((float(b), float(s)) for b, s in kept.scale) if kept.model == model.name else Scale()
-        self._scorer = NoveltyScorer(model, busy_every_s=novelty.busy_every_s, scale=scale)
+        self._kept = kept
+        self._scorer = NoveltyScorer(model, busy_every_s=novelty.busy_every_s, scale=self._kept_scale(model))
         self._tampering = TamperWatch(
             kept.tamper, after_s=tamper.after_s, frozen_after_s=tamper.frozen_after_s, time_zone=time_zone
         )
@@ -197,7 +197,15 @@ class _CameraWatch:
         self._kept_peaks = len(kept.peaks)
 
     def use(self, model: SurpriseModel) -> None:
-        self._scorer.use(model)
+        kept = self._kept_scale(model)
+        if kept.is_known and not self._scorer.scale.is_known:  # after a restart: it ran before, its errors are known
+            self._scorer.model, self._scorer.scale = model, kept
+        else:
+            self._scorer.use(model)
+
+    def _kept_scale(self, model: SurpriseModel) -> Scale:
+        """What was kept of how large the errors of such a model are."""
+        return Scale((float(b), float(s)) for b, s in self._kept.scale) if self._kept.model == model.name else Scale()
 
     def look(self, frame: Frame) -> None:
         self._verdict = self._tampering.see(frame)
