@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.capture.options import StreamOptions
-from vidsense_daemon.description.budget import thinned
-from vidsense_daemon.domain.events import Event, EventRecord, EventState, Severity, Source, StoredStill, new_event_id
+from vidsense_daemon.domain.events import EventRecord
 from vidsense_daemon.explain import attention as heads
 from vidsense_daemon.explain import orders as arranged
 from vidsense_daemon.explain.adapting import lora
+from vidsense_daemon.explain.attention import Attention
+from vidsense_daemon.explain.clip_event import as_event
 from vidsense_daemon.explain.embeddings import Neighbour, embeddings
 from vidsense_daemon.explain.encoding import (
     Encoded,
@@ -36,10 +37,10 @@ from vidsense_daemon.explain.encoding import (
     windows_of,
 )
 from vidsense_daemon.explain.explanation import Explanation, Scores, Subject
-from vidsense_daemon.explain.figures.pictures import jpeg
 from vidsense_daemon.explain.instruments import Instruments, builtin_instruments
 from vidsense_daemon.explain.lenses import PatchMaps
 from vidsense_daemon.explain.material import Material, of_stills, watch_clip
+from vidsense_daemon.explain.orders import Orders
 from vidsense_daemon.explain.precisions import Quantization, encoder_rows
 from vidsense_daemon.explain.tokens import Grid, Tokenization, scene_cuts, tokenization
 from vidsense_daemon.explain.words import Language, Step, language
@@ -49,7 +50,6 @@ from vidsense_daemon.perception.triggers import DEFAULT_THRESHOLD
 
 DEFAULT_FRAMES = 5
 DEFAULT_QUERIES = ("a person", "a car")
-_MOST_STILLS = 6
 
 
 def explain_clip(
@@ -152,23 +152,6 @@ class _Explaining:
         """All parts; what cannot be computed says why."""
         tools, missing = self._instruments, dict[str, str]()
         tokens = tokenization(self._material, self._encoded, self._grid(), shown=shown)
-        few = f"{len(self._times_s)} frame was kept of it" if len(self._times_s) == 1 else "too few frames were kept"
-        attention = orders = None
-        if len(self._times_s) >= heads.FEWEST_FRAMES:
-            attention = heads.attention(
-                self._encoded,
-                self._times_s,
-                tools.trained,
-                trained_name=tools.trained_name,
-                foresight=tools.foresight,
-                window_frames=tools.window_frames,
-            )
-        else:
-            missing["attention"] = f"{few}: there is no other frame to look at"
-        if len(self._times_s) >= arranged.FEWEST_FRAMES:
-            orders = arranged.orders(self._encoded, tools.trained, self._texts, window_frames=tools.window_frames)
-        else:
-            missing["orders"] = f"{few}: nothing can be put into another order"
         return Explanation(
             subject=self._subject(),
             tokenization=tokens,
@@ -181,58 +164,52 @@ class _Explaining:
                 neighbours_note=neighbours_note,
             ),
             scores=Scores(self._times_s, tuple(self._texts), self._scores, DEFAULT_THRESHOLD),
-            attention=attention,
+            attention=self._attention(missing),
             patches=self._patches(tokens, missing),
-            orders=orders,
+            orders=self._orders(missing),
             language=self._language(record, tokens, missing),
             quantization=self._quantization(),
             lora=lora(tools.lora, dimension=tools.encoder.dimension),
             missing=missing,
         )
 
-    def made_up_record(self, folder: Path) -> EventRecord | None:
-        """The clip as one event, so that a describer can be asked about it; its stills lie in ``folder``."""
-        known = np.where(np.isnan(self._scores), -np.inf, self._scores)
-        best = int(known.max(axis=1).argmax()) if known.size else 0
-        prompt = list(self._texts)[best]
-        frames = [frame for frame, _ in self._encoded.pairs]
-        with_still = [frame for frame in frames if frame.still is not None] or frames
-        peak = int(np.argmax([frame.changed_ratio for frame in with_still]))
-        chosen = thinned(range(len(with_still)), _MOST_STILLS, peak=peak)
-        stills = []
-        for place in chosen:
-            frame = with_still[place]
-            path = folder / f"{place}.jpg"
-            path.write_bytes(frame.still.jpeg if frame.still else jpeg(frame.whole.picture))
-            side_px = frame.whole.picture.shape[0]
-            width_px, height_px = (frame.still.width_px, frame.still.height_px) if frame.still else (side_px, side_px)
-            role = (
-                "peak"
-                if place == peak
-                else "first"
-                if place == chosen[0]
-                else "last"
-                if place == chosen[-1]
-                else "middle"
-            )
-            stills.append(StoredStill(str(path), role, frame.captured_at, width_px, height_px, frame.box, 0.0))
-        event = Event(
-            id=new_event_id(self._started_at),
-            camera=self._camera or "unnamed",
-            trigger="explained",
-            prompt=prompt,
-            severity=Severity.INFO,
-            source=Source.REPLAY,
-            state=EventState.CLOSED,
-            run_id=frames[0].run_id,
-            encoder=self._instruments.encoder.name,
-            started_at=frames[0].captured_at,
-            ended_at=frames[-1].captured_at,
-            started_pts_s=frames[0].pts_s,
-            ended_pts_s=frames[-1].pts_s,
+    def made_up_record(self, folder: Path) -> EventRecord:
+        """The clip as one event of the query that it shows best; its stills lie in ``folder``."""
+        known = np.where(np.isnan(self._scores), -np.inf, self._scores)  # (Q, F)
+        best = int(known.max(axis=1).argmax())
+        return as_event(
+            [frame for frame, _ in self._encoded.pairs],
+            folder,
+            camera=self._camera,
+            prompt=list(self._texts)[best],
             score=float(known.max()) if np.isfinite(known).any() else 0.0,
+            encoder=self._instruments.encoder.name,
         )
-        return EventRecord(event, tuple(stills), None)
+
+    def _attention(self, missing: dict[str, str]) -> Attention | None:
+        if len(self._times_s) < heads.FEWEST_FRAMES:
+            missing["attention"] = f"{self._few}: there is no other frame to look at"
+            return None
+        return heads.attention(
+            self._encoded,
+            self._times_s,
+            self._instruments.trained,
+            trained_name=self._instruments.trained_name,
+            foresight=self._instruments.foresight,
+            window_frames=self._instruments.window_frames,
+        )
+
+    def _orders(self, missing: dict[str, str]) -> Orders | None:
+        if len(self._times_s) < arranged.FEWEST_FRAMES:
+            missing["orders"] = f"{self._few}: nothing can be put into another order"
+            return None
+        tools = self._instruments
+        return arranged.orders(self._encoded, tools.trained, self._texts, window_frames=tools.window_frames)
+
+    @property
+    def _few(self) -> str:
+        count = len(self._times_s)
+        return "1 frame was kept of it" if count == 1 else f"{count} frames were kept of it"
 
     def _grid(self) -> Grid:
         if self._instruments.lens is not None:

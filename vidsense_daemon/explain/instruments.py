@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.description.describers.ollama import DEFAULT_MODEL
 from vidsense_daemon.description.describers.server import ModelServer
 from vidsense_daemon.description.families import Layout
 from vidsense_daemon.description.grounding import Evidence
@@ -24,7 +25,6 @@ from vidsense_daemon.perception.temporal import TemporalTransformer
 from vidsense_daemon.settings.paths import state_dir
 from vidsense_daemon.settings.schema import DEFAULT_QUERIES
 
-DEFAULT_MODEL = "llava:7b-v1.6-mistral-q2_K"
 DEFAULT_WINDOW_FRAMES = 8
 DESCRIBE_LIMIT_S = 900.0
 
