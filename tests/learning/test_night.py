@@ -23,6 +23,8 @@ from vidsense_daemon.perception.surprise import Persistence
 
 from .scenes import NOON, SMALL, clip, days
 
+pytestmark = pytest.mark.timeout(60)  # trains small models: seconds, but on a busy machine many
+
 CLIPS = 40
 TRAINED_AT = NOON + timedelta(days=1)
 
