@@ -66,8 +66,8 @@ def main() -> None:
             print(row, flush=True)
             total[size].append(part)
     for size, _, _ in SIZES:
-        values = [np.mean([auc(moving[:, way], calm[:, way]) for moving, calm in total[size]]) for way in range(3)]
         if total[size]:
+            values = [np.mean([auc(moving[:, way], calm[:, way]) for moving, calm in total[size]]) for way in range(3)]
             print(
                 f"| **mean** | | {size} | {len(total[size])} sets | "
                 + " | ".join(f"{100 * v:.0f}" for v in values)

@@ -71,7 +71,7 @@ def test_lost_and_damaged_stills_are_left_out(storage: Storage) -> None:
 
 
 def test_too_few_stills_are_said_with_what_to_do(storage: Storage) -> None:
-    with pytest.raises(ConfigError, match="only 22 pictures .* 32 are needed: let the daemon"):
+    with pytest.raises(ConfigError, match=r"only 22 pictures .* 32 are needed: let the daemon"):
         quantize_encoder(EncoderBlock(backend="builtin"), storage, frames=200, say=print)
 
 

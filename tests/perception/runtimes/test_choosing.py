@@ -19,6 +19,7 @@ from vidsense_daemon.perception.runtimes.in_openvino import converted, read_card
 from vidsense_daemon.perception.runtimes.machine import Machine, this_machine
 
 pytest.importorskip("openvino")
+pytestmark = pytest.mark.timeout(120)  # the first one converts and quantizes: four seconds, on a busy machine a minute
 
 PICTURES = made_up_pictures(32)
 

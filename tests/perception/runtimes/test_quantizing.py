@@ -16,6 +16,9 @@ from vidsense_daemon.perception.runtimes.in_openvino import read_card
 from vidsense_daemon.perception.runtimes.quantizing import Calibration, quantize
 from vidsense_daemon.perception.runtimes.stills import views_of
 
+pytest.importorskip("openvino")
+pytestmark = pytest.mark.timeout(120)  # the first one converts and quantizes: four seconds, on a busy machine a minute
+
 
 def test_the_card_tells_what_it_was_made_of_and_what_it_is_worth(quantized_cache: Path) -> None:
     (graph,) = (quantized_cache / "runtimes").glob("*-int8.xml")

@@ -120,8 +120,8 @@ class ClipEncoder:
         The builtin bridge needs one for each text because its "person" is in most captions; a model trained on
         hundreds of millions of pairs has no such favourite. What must be right is the unit, in which margins are
         set: the learnt temperature is the difference of cosines that the model itself counts as e to 1. CLIP's is
-        0.01; its cosines of ordinary pictures to one text deviate by about 0.025, hence the factor. This stands on
-        published figures: it has not been measured on cameras here.
+        0.01. The factor is a guess at how many of these the cosines of ordinary pictures to one text deviate by; no
+        figure stands behind it, and nothing was measured with trained weights here.
         """
         temperature = (-self._network.logit_scale).exp().item()
         return np.full(len(texts), _SPREAD_IN_TEMPERATURES * temperature, np.float32)

@@ -44,7 +44,8 @@ PRECISIONS = ("fp32", "bf16", "int8")
 _BATCHES = (1, 8)
 _ROUNDS = 5
 _LONGEST_MEASUREMENT_S = 20.0  # of all rounds together; the daemon waits for it once
-_HOPELESS = 3.0  # times as slow as the best so far in its first round: not asked again
+_HOPELESS = 3.0  # times as slow as PyTorch's float32 for one picture: bfloat16 can take seconds
+_SHORT_S = 0.5  # for one picture: short enough to go on measuring in any case
 _WORTH_IT = 0.9  # of PyTorch's time: for less gain, nothing is given up
 _FORMAT = 1
 
@@ -195,31 +196,39 @@ class MeasuredRuntimes:
 
     def _choose(self, model: VisionModel, candidates: Sequence[Candidate], exact: Tower) -> tuple[Tower, Choice]:
         pictures = list(self._pictures(model.picture_px)) or made_up_pictures(model.picture_px)
-        expected, _ = embed(exact, pictures)
-        towers: dict[Candidate, Tower] = {EXACT: exact} if EXACT in candidates else {}
-        for candidate in candidates:
-            if candidate == EXACT:
-                continue
-            try:
-                tower = self._build(model, candidate, exact)
-                agrees = compared(tower, expected, pictures)
-            except (RuntimeUnusableError, RuntimeError) as error:
-                self._log.warning("runtime_refused", runtime=candidate.label, reason=str(error))
-                continue
-            if agrees.holds:
-                towers[candidate] = tower
-            else:
-                self._log.warning("runtime_refused", runtime=candidate.label, reason=f"it differs from fp32: {agrees}")
+        towers = self._usable(model, candidates, exact, pictures)
         if not towers:
             self._log.warning("runtime_unavailable", reason="none that the settings ask for works", instead=EXACT.label)
             towers = {EXACT: exact}
-        ms = measured_ms(list(towers.values()), pictures)
-        times = dict(zip(towers, ms, strict=True))
+        times = dict(zip(towers, measured_ms(list(towers.values()), pictures), strict=True))
         best = min(times, key=lambda candidate: times[candidate])
         if EXACT in times and times[best] > times[EXACT] * _WORTH_IT:
             best = EXACT
         each = {candidate.label: round(spent, 2) for candidate, spent in times.items()}
         return towers[best], Choice(best.runtime, best.precision, each)
+
+    def _usable(
+        self, model: VisionModel, candidates: Sequence[Candidate], exact: Tower, pictures: Sequence[Picture]
+    ) -> dict[Candidate, Tower]:
+        """The candidates that work here, say what float32 says and are not much slower; the log has the others."""
+        expected, _ = embed(exact, pictures)
+        is_there = EXACT in candidates
+        longest_s = max(_SHORT_S, _HOPELESS * _one_picture_s(exact, pictures[0])) if is_there else float("inf")
+        towers: dict[Candidate, Tower] = {EXACT: exact} if is_there else {}
+        for candidate in (candidate for candidate in candidates if candidate != EXACT):
+            try:
+                tower = self._build(model, candidate, exact)
+                spent_s = _one_picture_s(tower, pictures[0])
+                agrees = compared(tower, expected, pictures) if spent_s <= longest_s else None
+            except (RuntimeUnusableError, RuntimeError) as error:  # the latter is what PyTorch and OpenVINO raise
+                reason = str(error)
+            else:
+                if agrees is not None and agrees.holds:
+                    towers[candidate] = tower
+                    continue
+                reason = f"it differs from fp32: {agrees}" if agrees else f"it takes {spent_s:.1f} s a picture"
+            self._log.warning("runtime_refused", runtime=candidate.label, reason=reason)
+        return towers
 
     def _key(self, model: VisionModel, candidates: Sequence[Candidate]) -> dict[str, Any]:
         """What must be the same for a choice to hold; the candidates stand for what is installed and allowed."""
@@ -263,27 +272,22 @@ def measured_ms(
     """Milliseconds a picture of each tower, the mean of its best at batch 1 and 8; the towers take turns."""
     batches = [np.stack([pictures[index % len(pictures)] for index in range(size)]) for size in _BATCHES]
     taken: list[list[list[float]]] = [[[] for _ in batches] for _ in towers]
-    hopeless: set[int] = set()
     end_s = mono_s() + _LONGEST_MEASUREMENT_S
-    for turn in range(_ROUNDS + 1):
-        for index, tower in enumerate(towers):
-            if index in hopeless:
-                continue
-            for batch, times in zip(batches[: 1 if turn == 0 else None], taken[index], strict=False):
-                if turn == 0:
-                    tower(batch)  # warms up
+    for turn in range(_ROUNDS + 1):  # the first round warms up
+        for tower, of_tower in zip(towers, taken, strict=True):
+            for batch, times in zip(batches, of_tower, strict=True):
                 started_s = mono_s()
                 tower(batch)
                 times.append((mono_s() - started_s) * 1e3 / len(batch))
-        if turn == 0:
-            first = [each[0][0] for each in taken]
-            hopeless = {index for index, spent in enumerate(first) if spent > _HOPELESS * min(first)}
-        elif mono_s() > end_s:
+        if turn and mono_s() > end_s:
             break
-    # the first round is of single pictures; who was hopeless has nothing else
-    return [statistics.fmean(_least_ms(times) for times in each if times) for each in taken]
+    # the best, not the middle: what else runs on the machine only ever adds to a time
+    return [statistics.fmean(min(times[1:]) for times in of_tower) for of_tower in taken]
 
 
-def _least_ms(times: Sequence[float]) -> float:
-    """What else runs on the machine only ever adds to a time."""
-    return min(times[1:] or times)
+def _one_picture_s(tower: Tower, picture: Picture) -> float:
+    """Seconds for one picture, once it has seen one."""
+    tower(np.stack([picture]))
+    started_s = time.monotonic()
+    tower(np.stack([picture]))
+    return time.monotonic() - started_s

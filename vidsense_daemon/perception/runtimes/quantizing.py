@@ -66,7 +66,7 @@ def quantize(
     path = quantized_path(model, folder=cache_dir / FOLDER)
     try:
         say(f"converting, then calibrating on {len(shown)} pictures of {', '.join(calibration.cameras)}")
-        graph = _in_eight_bits(converted(model, folder=path.parent), model, shown)
+        graph = in_eight_bits(converted(model, folder=path.parent), model, shown)
         exact, tower = TorchTower(model), OpenVinoTower(graph, precision="int8", threads=threads)
         expected, _ = embed(exact, held_back)
         agrees = compared(tower, expected, held_back)
@@ -95,7 +95,12 @@ def quantize(
     return card
 
 
-def _in_eight_bits(graph: Any, model: VisionModel, pictures: Sequence[Picture]) -> Any:
+def in_eight_bits(graph: Any, model: VisionModel, pictures: Sequence[Picture]) -> Any:
+    """``graph``, calibrated on these pictures; not yet judged.
+
+    Raises:
+        RuntimeUnusableError: NNCF is not installed, or can't do it.
+    """
     in_openvino.library()  # before NNCF, which reports to Google as well
     try:
         import nncf
