@@ -29,7 +29,7 @@ LOST_COUNTS = {Severity.INFO: 1, Severity.WARNING: 2, Severity.ALERT: 4}  # w: a
 _OCCASION = timedelta(minutes=10)
 _STRENGTHS = (1.0, 2.0, 4.0)  # α, the gentlest first: of two that serve alike it is taken
 _SHARPNESSES = (2.0, 4.0, 8.0)  # β
-_MOST = 1_000  # the newest verdicts: what a camera shows changes with the seasons
+_MOST = 500  # the newest verdicts: what a camera shows changes with the seasons
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -90,16 +90,23 @@ class _Past:
     ) -> None:
         self._good, self._margins, self.occasions, self.weight = good, margins, occasions, weight
         groups = np.eye(occasions.max() + 1)[occasions]  # (N, G)
-        self._counts = np.stack([good @ groups, ~good @ groups])  # (2, G): good and bad ones of each occasion
-        self._sums = {}  # β → (2, N, G): how like the good and the bad ones of each occasion each event is
+        kinds = np.stack([good, ~good])  # (2, N)
+        self._counts = self._without_own(np.repeat((kinds @ groups)[:, None], len(good), axis=1))
+        self._sums = {}  # by β
         for sharpness in _SHARPNESSES:
             affinity = affinities(keys @ keys.T, sharpness=sharpness)  # (N, N)
-            self._sums[sharpness] = np.stack([(affinity * good) @ groups, (affinity * ~good) @ groups])
+            self._sums[sharpness] = self._without_own(np.stack([(affinity * kind) @ groups for kind in kinds]))
+
+    def _without_own(self, of_occasions: Floats) -> tuple[Floats, Floats]:
+        """Each event's sum over all occasions but its own (2, N), and what each other one adds to it (2, N, G)."""
+        others = of_occasions.copy()
+        others[:, np.arange(len(self.occasions)), self.occasions] = 0.0
+        return others.sum(axis=2), others
 
     def held_out(self) -> tuple[int, int]:
         """How many bad events are spared, and good ones lost, by heads that were made without their occasion."""
         gone = np.zeros(len(self._good), dtype=np.bool_)
-        for occasion in range(self._counts.shape[1]):
+        for occasion in range(int(self.occasions.max()) + 1):
             chosen = self.best(without=occasion)
             if chosen is not None:
                 gone |= self._gone(*chosen, without=occasion) & (self.occasions == occasion)
@@ -118,21 +125,14 @@ class _Past:
 
     def _gone(self, strength: float, sharpness: float, *, without: int | None) -> Bools:
         """Which events would not have held, each by a head without its own occasion and that one. (N,)"""
-        for_it, against = (
-            self._without(self._sums[sharpness][verdict], without) / np.maximum(self._without(counts, without), 1)
-            for verdict, counts in enumerate(self._counts)
-        )  # each (N,)
+        sums_and_counts = []
+        for total, others in (self._sums[sharpness], self._counts):
+            left = total if without is None else total - others[:, :, without]
+            sums_and_counts.append(np.maximum(left, 0.0))  # rounding
+        sums, counts = sums_and_counts  # each (2, N)
+        for_it, against = sums / np.maximum(counts, 1)
         gone: Bools = self._margins + terms_of(for_it, against, strength=strength, sharpness=sharpness) <= 0
         return gone
-
-    def _without(self, per_occasion: Floats, without: int | None) -> Floats:
-        """The sum over all occasions but each event's own, and one more, of (N, G) or of (G,). (N,)"""
-        each = np.broadcast_to(per_occasion, (len(self._good), per_occasion.shape[-1]))  # (N, G)
-        left = each.sum(axis=1) - each[np.arange(len(each)), self.occasions]
-        if without is not None:
-            left = left - np.where(self.occasions == without, 0.0, each[:, without])
-        without_it: Floats = np.maximum(left, 0.0)  # rounding
-        return without_it
 
 
 def _occasions(lessons: Sequence[Lesson]) -> NDArray[np.intp]:
