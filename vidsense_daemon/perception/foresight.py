@@ -45,6 +45,10 @@ class Foresight:
         return "transformer"
 
     @property
+    def context_frames(self) -> int:
+        return CONTEXT_FRAMES
+
+    @property
     def encoder(self) -> str:
         """Whose space it was trained in."""
         return self.ridge.encoder

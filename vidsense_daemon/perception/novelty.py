@@ -28,7 +28,7 @@ from vidsense_daemon.perception.surprise import SurpriseModel
 
 LEAST_FRAMES = 200  # 40 s of something moving: fewer tell no standard deviation
 _MOST_FRAMES = 1024
-_CONTEXT_FRAMES = 9  # what a surprise model may look back on, and the frame itself
+_CONTEXT_FRAMES = 9  # what surprise models look back on at most, and the frame itself
 _TOP_TILES = 3
 _LEAST_DEVIATIONS = (0.5, 0.01)  # of b in grey levels and of s: below them is noise
 _MEAN_OVER = timedelta(seconds=1)
@@ -155,12 +155,11 @@ class NoveltyScorer:
         """S of the newest frame; 0 when the encoder tells no tiles, NaN when its tiles are no numbers."""
         if self._frames[-1].tiles is None:
             return 0.0
-        tiles = []
+        tiles: list[EmbeddedFrame] = []
         for frame in reversed(self._frames):
-            if frame.tiles is None:
+            if frame.tiles is None or len(tiles) > model.context_frames:
                 break
-            tiles.append(frame)
-        tiles.reverse()
+            tiles.insert(0, frame)
         errors = model.errors(
             np.stack([frame.tiles for frame in tiles if frame.tiles is not None]),
             np.array([frame.captured_at.timestamp() for frame in tiles]),

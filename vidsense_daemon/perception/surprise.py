@@ -44,6 +44,10 @@ class SurpriseModel(Protocol):
     def name(self) -> str:
         """Which kind of model, for logs and events: persistence, ridge-ar, transformer…"""
 
+    @property
+    def context_frames(self) -> int:
+        """How many frames before it a prediction looks at; more of them change nothing."""
+
     def errors(self, tiles: Tiles, seconds: Seconds) -> Errors:
         """(T, 24): how far each frame's tiles (T, 24, D), taken at ``seconds`` (T,), are from their prediction.
 
@@ -56,6 +60,7 @@ class Persistence:
     """Expects that nothing changes: the baseline that every other model must beat."""
 
     name = "persistence"
+    context_frames = 1
 
     def errors(self, tiles: Tiles, seconds: Seconds) -> Errors:  # noqa: ARG002 - the port's signature
         return _lengths(np.diff(tiles, axis=0))
@@ -72,6 +77,10 @@ class RidgeAR:
     @property
     def name(self) -> str:
         return "ridge-ar"
+
+    @property
+    def context_frames(self) -> int:
+        return ORDER
 
     def errors(self, tiles: Tiles, seconds: Seconds) -> Errors:
         return _lengths(self.residuals(tiles, seconds))
