@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 
+from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.learning.dataset import dataset_of
 from vidsense_daemon.learning.experience import Clip, Pace
@@ -36,7 +37,6 @@ from vidsense_daemon.perception.temporal import TemporalTransformer, TilePredict
 D = 512
 WHOLE_FRAMES = (5, 8, 16, 32, 64)
 SAMPLED_FPS = 5.0
-LEAST_CLIPS = 12  # a car park of thirty seconds is below what a camera needs; the table says how many there were
 
 
 def made_up(frames: int, seed: int = 0) -> Clip:
@@ -164,7 +164,7 @@ def clips_of(files: Sequence[Path], encoder: BuiltinEncoder) -> list[Clip]:
 
 
 def foretold(name: str, clips: Sequence[Clip], steps: int, seeds: int) -> None:
-    data = dataset_of(clips, least_clips=LEAST_CLIPS)
+    data = dataset_of(clips)
     parts = f"{len(data.train)} + {len(data.tune)} + {len(data.held_out)} clips"
     ridge = fit_ridge(data.train, data.tune).as_kept()
     still = squared_error(Persistence(), data.held_out)
@@ -199,10 +199,13 @@ def main() -> None:
         }
         print("squared error of what was held out, of persistence's")
         for name, files in footage.items():
-            if files:
-                foretold(name, clips_of(files[:4] if options.quick else files, encoder), steps, options.seeds)
-            else:
+            if not files:
                 print(f"  {name:12}left out: no footage in {options.data}")
+                continue
+            try:
+                foretold(name, clips_of(files, encoder), steps, options.seeds)
+            except PermanentError as error:
+                print(f"  {name:12}left out: {error}")
 
 
 if __name__ == "__main__":
