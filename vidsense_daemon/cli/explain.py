@@ -64,8 +64,10 @@ def _explain(args: argparse.Namespace) -> int:
     from vidsense_daemon.daemon.explaining import Explaining, Wish
     from vidsense_daemon.explain.encoding import check_queries
     from vidsense_daemon.explain.saving import check_folder
+    from vidsense_daemon.explain.tokens import check_shown
 
     check_queries(args.query)
+    check_shown(args.frames)
     check_folder(args.out)
     folder = state_dir(os.environ)
     storage = open_storage_to_read() if (folder / "vidsense.db").exists() else None

@@ -42,7 +42,7 @@ from vidsense_daemon.explain.lenses import PatchMaps
 from vidsense_daemon.explain.material import Material, of_stills, watch_clip
 from vidsense_daemon.explain.orders import Orders
 from vidsense_daemon.explain.precisions import Quantization, encoder_rows
-from vidsense_daemon.explain.tokens import Grid, Tokenization, scene_cuts, tokenization
+from vidsense_daemon.explain.tokens import Grid, Tokenization, check_shown, scene_cuts, tokenization
 from vidsense_daemon.explain.words import Language, Step, language
 from vidsense_daemon.perception.adapters import fresh_temporal
 from vidsense_daemon.perception.scoring import TriggerTexts
@@ -70,6 +70,7 @@ def explain_clip(
         PermanentError: it is no video, or a query cannot be used; the message says which, and what to do.
     """
     check_queries(queries)
+    check_shown(frames)
     instruments = instruments or builtin_instruments()
     began_at = started_at or datetime.now(UTC)
     watched = watch_clip(Path(clip), _options(options, str(clip), instruments), started_at=began_at)
@@ -99,6 +100,7 @@ def explain_event(
     event = record.event
     queries = tuple(queries) or (event.prompt,)
     check_queries(queries)
+    check_shown(frames)
     instruments = instruments or builtin_instruments()
     if record.clip is not None and Path(record.clip.path).is_file():
         began_at = record.clip.started_at

@@ -64,13 +64,7 @@ class Tokenization:
 
 
 def tokenization(material: Material, encoded: Encoded, grid: Grid, *, shown: int) -> Tokenization:
-    """The part's figures.
-
-    Raises:
-        PermanentError: ``shown`` is none or too many to look at.
-    """
-    if not 1 <= shown <= _MOST_SHOWN:
-        raise PermanentError(f"--frames {shown}: show 1 to {_MOST_SHOWN} frames")
+    """The part's figures."""
     begun_at = material.frames[0].captured_at
     kept_s = np.array([(frame.captured_at - begun_at).total_seconds() for frame, _ in encoded.pairs])
     chosen = chosen_frames(encoded, shown)
@@ -88,6 +82,16 @@ def tokenization(material: Material, encoded: Encoded, grid: Grid, *, shown: int
         vit_tokens_per_frame=vit_side**2,
         budgets=tuple(_budgets(material, encoded, grid, vit_side**2, kept_s, kept_s[list(chosen)])),
     )
+
+
+def check_shown(frames: int) -> None:
+    """Refuse to show none, or more than anybody looks at, before anything is computed.
+
+    Raises:
+        PermanentError: the message says how many may be shown.
+    """
+    if not 1 <= frames <= _MOST_SHOWN:
+        raise PermanentError(f"--frames {frames}: show 1 to {_MOST_SHOWN} frames")
 
 
 def chosen_frames(encoded: Encoded, most: int) -> list[int]:

@@ -103,31 +103,30 @@ def patches(part: Tokenization) -> Figure:
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
     row_px = _FRAME_PX + 56
+    cells, patch_px, per_frame = _drawn(part)
     marks: list[Mark] = []
     for place, picture in enumerate(part.pictures):
         row, column = divmod(place, columns)
         left, top = column * (_FRAME_PX + _GAP_PX) + 2, row * row_px + 22
-        vit_cells = part.grid.picture_px // VIT_PATCH_PX
         marks += [
             Label(left, top - 8, f"{place + 1}/{count}  {part.shown_s[place]:.2f} s", size=12, bold=True),
             Photo(left, top, _FRAME_PX, _FRAME_PX, jpeg(picture)),
-            *grid(left, top, _FRAME_PX, _FRAME_PX, rows=vit_cells, columns=vit_cells, ink=Ink.PANEL),
+            *grid(left, top, _FRAME_PX, _FRAME_PX, rows=cells, columns=cells, ink=Ink.PANEL),
             *(
                 Label(left, top + _FRAME_PX + 14 + 13 * line, words, size=10.5, ink=Ink.FAINT)
                 for line, words in enumerate(wrap(part.shown_why[place], _LETTERS_A_LINE)[:2])
             ),
         ]
-    per_frame = part.vit_tokens_per_frame
     return Figure(
         name="1-patches",
-        title=f"{count} frames in patches of {VIT_PATCH_PX} px: {count} × {per_frame} = {count * per_frame} tokens",
+        title=f"{count} frames in patches of {patch_px} px: {count} × {per_frame} = {count * per_frame} tokens",
         alt=f"{count} frames of the clip at {', '.join(f'{at:.2f} s' for at in part.shown_s)}, each under a grid.",
         width=columns * (_FRAME_PX + _GAP_PX) + 4,
         height=rows * row_px + 6,
         marks=tuple(marks),
         table=table(
             "Frames and tokens",
-            ("frame", "time (s)", "why this one", f"patches of {VIT_PATCH_PX} px", "cells of this encoder"),
+            ("frame", "time (s)", "why this one", f"patches of {patch_px} px", "cells of this encoder"),
             [
                 (place + 1, f"{part.shown_s[place]:.2f}", part.shown_why[place], per_frame, part.grid.tokens_per_frame)
                 for place in range(count)
@@ -137,11 +136,18 @@ def patches(part: Tokenization) -> Figure:
     )
 
 
+def _drawn(part: Tokenization) -> tuple[int, int, int]:
+    """The grid that is drawn: cells a side, px a cell, cells a frame. The encoder's own if it has tokens."""
+    if part.grid.has_tokens:
+        side = part.grid.cells_per_side
+        return side, part.grid.picture_px // side, part.grid.tokens_per_frame
+    return part.grid.picture_px // VIT_PATCH_PX, VIT_PATCH_PX, part.vit_tokens_per_frame
+
+
 def _grid_note(part: Tokenization) -> str:
-    side, picture_px = part.grid.cells_per_side, part.grid.picture_px
-    drawn = part.grid.picture_px // VIT_PATCH_PX
+    side, picture_px, drawn = part.grid.cells_per_side, part.grid.picture_px, _drawn(part)[0]
     seen = f"Each frame is squashed to {picture_px}×{picture_px} px before the encoder looks at it, as shown."
-    if part.grid.has_tokens and side == drawn:
+    if part.grid.has_tokens:
         return f"{seen} The encoder in use is {part.grid.encoder}: the grid is its own, {side}×{side}."
     return (
         f"{seen} The grid is what a vision transformer such as CLIP ViT-B/16 would make of it, {drawn}×{drawn}. The "
