@@ -310,13 +310,13 @@ class RetentionBlock(Block):
     """What is deleted, and when. Pinned events never are."""
 
     keep_days: Number = Field(default=30, gt=0, le=36_500)
-    """Days that an event is kept after its end, with its stills and words."""
+    """Days that an event is kept after its end, with its stills, clip and words."""
     rules: tuple[RetentionRule, ...] = Field(default=(), max_length=100)
     """Longer or shorter for some events."""
     keep_windows_days: Number = Field(default=14, gt=0, le=3650)
     """Days that the embeddings of what the cameras saw are kept; search and novelty live on them."""
     max_media_gb: Number | None = Field(default=None, gt=0)
-    """All stills together take no more than this; the least severe go first, of those the oldest."""
+    """All stills and clips together take no more than this; the least severe go first, of those the oldest."""
     min_free_gb: Number = Field(default=1, ge=0)
     """With less room on the disk than this, events go before their time, the least severe and oldest first."""
 
