@@ -135,6 +135,13 @@ def test_principal_components_are_the_directions_of_most_change() -> None:
     assert np.allclose(points[:, 1], 0, atol=1e-4)
 
 
+def test_a_clip_without_queries_is_looked_at_with_the_usual_ones(tmp_path: Path) -> None:
+    """Nobody has to know what to ask."""
+    clip = make_clip(tmp_path / "short.mp4", seconds=0.5)
+
+    assert explain_clip(clip, queries=[], instruments=BLOCKS).scores.queries == ("a person", "a car")
+
+
 def test_an_event_is_looked_at_with_its_own_prompt(tmp_path: Path) -> None:
     assert explain_event(stored_event(tmp_path), instruments=BLOCKS).scores.queries == ("a person",)
 

@@ -69,6 +69,7 @@ def explain_clip(
     Raises:
         PermanentError: it is no video, or a query cannot be used; the message says which, and what to do.
     """
+    queries = tuple(queries) or DEFAULT_QUERIES
     check_queries(queries)
     check_shown(frames)
     instruments = instruments or builtin_instruments()
