@@ -64,7 +64,7 @@ class Dataset:
         return len(self.train) + len(self.tune) + len(self.held_out)
 
 
-def dataset_of(clips: Sequence[Clip], *, least_clips: int = LEAST_CLIPS) -> Dataset:
+def dataset_of(clips: Sequence[Clip]) -> Dataset:
     """The clips that count, split by time.
 
     Raises:
@@ -82,9 +82,9 @@ def dataset_of(clips: Sequence[Clip], *, least_clips: int = LEAST_CLIPS) -> Data
         notes.append(f"{len(tiled) - len(alive)} of {len(tiled)} clips show one unchanging picture")
     if len(here) < len(alive):
         notes.append(f"the camera was moved before {here[0].started_at:%Y-%m-%d %H:%M} UTC: older clips are left out")
-    if len(here) < least_clips:
+    if len(here) < LEAST_CLIPS:
         because = f" ({'; '.join(notes)})" if notes else ""
-        raise StillLearningError(f"still learning: {len(here)} of {least_clips} clips that are needed{because}")
+        raise StillLearningError(f"still learning: {len(here)} of {LEAST_CLIPS} clips that are needed{because}")
     held_out = max(2, round(_HELD_OUT_RATIO * len(here)))
     tune = max(2, round(_TUNE_RATIO * len(here)))
     return Dataset(
