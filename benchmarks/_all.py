@@ -25,6 +25,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "footprint": ("--seconds 20",),
     "grounding": ("",),  # needs footage, as some others do; without any they say so and end
     "latency": ("--events 4",),
+    "novelty": ("--quick",),
     "pipeline": ("--rounds 1 --seconds 5",),
     "review": ("--events 20000 --rounds 10",),
     "soak": ("--hours 0.05 --cameras 2 --warm-up-s 60",),

@@ -1,7 +1,7 @@
 """How well novelty finds what is unusual: UCSD Ped2, beside its baselines, and a normal day with odd clips in it.
 
-    python benchmarks/novelty.py FOLDER            the folder that holds ped2/*.mp4; some ten minutes on one core
-    python benchmarks/novelty.py FOLDER --quick    a quarter of the training videos, no day
+    python benchmarks/novelty.py [FOLDER]            FOLDER holds ped2/, default ../shared/data; some ten minutes
+    python benchmarks/novelty.py [FOLDER] --quick    fewer training videos, no day
 
 Every frame passes capture and the builtin encoder as a live camera's does, at five frames a second. Scores are made of
 training videos 1–12; 13–16 give each score its mean and deviation, and choose how long a score is smoothed and how much
@@ -363,10 +363,13 @@ def _cost(encoder: BuiltinEncoder) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--quick", action="store_true", help="fewer training videos, no day")
     parser.add_argument("--fps", type=float, default=5.0, help="frames a second while something moves (default: 5)")
     args = parser.parse_args()
+    if not (args.folder / "ped2").is_dir():
+        print(f"{args.folder} holds no ped2/: nothing is measured")
+        return
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as cache:
         encoder = BuiltinEncoder(cache_dir=Path(cache), threads=1)
