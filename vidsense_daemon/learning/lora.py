@@ -8,8 +8,8 @@ p is the softmax over the trigger's own, empty, contrasting and rival texts: wha
 mean pooling, the un-adapted model. The first term is the contrast between the trigger's sentence and its opposites, the
 second keeps few verdicts from bending the space that all triggers and the search share.
 
-The newest days are held out. The adapter goes live only if it tells their good events from their bad ones better than
-the un-adapted model does; else it stays in shadow. B = events, T = frames, D = dimension.
+The newest days are held out. The adapter goes live only if it tells their good events from their bad ones, and better
+than the un-adapted model does; else it stays in shadow. B = events, T = frames, D = dimension.
 """
 
 from __future__ import annotations
@@ -249,7 +249,9 @@ def judged(
     drawn = _resampled(good)
     before, after = (_held_out(values, held_out, good, drawn) for values in margins)
     better = np.mean([_auc(margins[1][some], good[some]) > _auc(margins[0][some], good[some]) for some in drawn])
-    promoted = bool(after.auc > before.auc and after.loss < before.loss and better >= _SURE)
+    beats_chance = after.auc_low > 0.5  # else it is only less wrong
+    promoted = bool(beats_chance and after.auc > before.auc and after.loss < before.loss and better >= _SURE)
+    wanted = f"it takes {100 * _SURE:.0f} %, a smaller loss, and more than chance"
     reason = (
         f"AUC {before.auc:.2f} → {after.auc:.2f} on {len(held_out)} held-out events, better in {100 * better:.0f} % of "
         f"the resamplings; loss {before.loss:.2f} → {after.loss:.2f}"
@@ -268,7 +270,7 @@ def judged(
         before=before,
         after=after,
         promoted=promoted,
-        reason=f"{reason}: {'live' if promoted else f'in shadow, it takes {100 * _SURE:.0f} % and a smaller loss'}",
+        reason=f"{reason}: {'live' if promoted else f'in shadow, {wanted}'}",
     )
 
 
