@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -66,7 +66,7 @@ def _evaluate(args: argparse.Namespace) -> int:
         def show(what: str, done: int, total: int) -> None:
             status.update(f"{what}: {done} of {total}")
 
-        tables, failures = _measured(_parts(args, labels, encoder_of(settings), show))
+        tables, failures = _measured(_parts(args, labels, cache(partial(encoder_of, settings)), show))
     if args.json:
         say_json([table.as_json() for table in tables], indent=2)
     else:
@@ -106,28 +106,32 @@ def labels_for(args: argparse.Namespace, settings: Settings | None) -> Labels:
     return labels
 
 
-def _parts(args: argparse.Namespace, read: Labels | None, encoder: Encoder, show: Progress) -> Iterator[Part]:
-    """What there is to measure, each as a function that does it."""
+def _parts(
+    args: argparse.Namespace, read: Labels | None, encoder: Callable[[], Encoder], show: Progress
+) -> Iterator[Part]:
+    """What there is to measure, each as a function that does it; the encoder is loaded once a folder is as expected."""
     from vidsense_daemon.daemon.storage import cache_dir
     from vidsense_daemon.evaluation import acting, labels, novelty, sets, triggering
     from vidsense_daemon.learning.clips import ClipReader
 
-    cache, seed = cache_dir(state_dir(os.environ)), args.seed
+    folder_of_cache, seed = cache_dir(state_dir(os.environ)), args.seed
+
+    def reader(**more: Any) -> ClipReader:
+        return ClipReader(encoder(), cache_dir=folder_of_cache, **more)
 
     def of_set(kind: str, folder: Path) -> list[Table]:
         if kind == "ped2":
-            reader = ClipReader(encoder, cache_dir=cache, fps=sets.PED2_FPS, folder_fps=sets.PED2_FPS, with_tiles=True)
             videos = sets.ped2(folder)
-            return [novelty.evaluate(videos, reader, encoder=encoder.name, seed=seed, on_progress=show)]
-        reader = ClipReader(encoder, cache_dir=cache)
-        return [acting.evaluate(sets.CLASSED[kind](folder), reader, seed=seed, on_progress=show)]
+            native = reader(fps=sets.PED2_FPS, folder_fps=sets.PED2_FPS, with_tiles=True)
+            return [novelty.evaluate(videos, native, encoder=encoder().name, seed=seed, on_progress=show)]
+        clips = sets.CLASSED[kind](folder)
+        return [acting.evaluate(clips, reader(), seed=seed, on_progress=show)]
 
     if read is not None:
         if any(clip.triggers for clip in read.clips):
-            yield lambda: triggering.evaluate(read.clips, encoder, seed=seed, on_progress=show)
+            yield lambda: triggering.evaluate(read.clips, encoder(), seed=seed, on_progress=show)
         if read.actions:
-            own = ClipReader(encoder, cache_dir=cache)
-            yield lambda: [acting.evaluate(labels.classed(read), own, seed=seed, on_progress=show)]
+            yield lambda: [acting.evaluate(labels.classed(read), reader(), seed=seed, on_progress=show)]
     for kind, folder in args.sets:
         yield partial(of_set, kind, Path(folder))
 

@@ -33,6 +33,7 @@ def add(subparsers: Subparsers) -> None:
     lora.add(actions)
     acts = actions.add_parser("actions", help="learn to see actions (a fight, a fall, …) from your own labelled clips")
     acts.add_argument("labels", type=Path, metavar="LABELS.yaml", help="clips, and when they show which action")
+    acts.add_argument("--steps", type=int, default=80, help="of each transformer's training (default: %(default)s)")
     acts.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     add_config_option(acts)
     add_json_option(acts)
@@ -79,6 +80,7 @@ def _actions(args: argparse.Namespace) -> int:
             ClipReader(encoder, cache_dir=cache_dir(folder)),
             out=actions_file(folder),
             encoder=encoder.name,
+            steps=args.steps,
             seed=args.seed,
             on_progress=lambda what, done, total: status.update(f"{what}: {done} of {total}"),
         )

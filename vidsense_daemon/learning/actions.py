@@ -33,7 +33,7 @@ WINDOW_FRAMES = 8
 MEAN, DIFFERENCE, TRANSFORMER = "mean pooling", "|difference|", "transformer"
 CORRECTED = "transformer on |difference|"
 CANDIDATES = (MEAN, DIFFERENCE, TRANSFORMER, CORRECTED)
-BASELINES = (MEAN, DIFFERENCE)
+BASELINES = (DIFFERENCE, MEAN)  # of two that tie the first ships: what changes travels better than what is there
 
 _WINDOW_STEP = 2  # frames between the beginnings of two windows: most of a short clip is seen several times
 _RIDGE = 100.0  # of standardised features, over the number of windows: hundreds of features, hundreds of windows
