@@ -38,9 +38,6 @@ from vidsense_daemon.perception.runtimes.in_openvino import (
 from vidsense_daemon.perception.runtimes.machine import Machine, this_machine
 from vidsense_daemon.perception.runtimes.tower import RuntimeUnusableError, TorchTower, Tower, VisionModel, embed
 
-RUNTIMES = ("torch", "openvino", "openvino-gpu", "cuda", "xpu")
-PRECISIONS = ("fp32", "bf16", "int8")
-
 _BATCHES = (1, 8)
 _ROUNDS = 5
 _LONGEST_MEASUREMENT_S = 20.0  # of all rounds together; the daemon waits for it once
@@ -100,7 +97,7 @@ class MeasuredRuntimes:
         """The tower to use; takes up to a minute the first time, a second or two from then on."""
         exact = TorchTower(model)
         candidates = self._candidates(model)
-        if not [candidate for candidate in candidates if candidate != EXACT]:
+        if candidates in ([], [EXACT]):
             return exact
         key = self._key(model, candidates)
         if (choice := self._remembered(model, key)) is not None:
