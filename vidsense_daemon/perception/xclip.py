@@ -1,8 +1,8 @@
 """Actions that nobody here has trained: X-CLIP, a video model of transformers, when its weights are on this machine.
 
 It reads eight whole pictures and a few sentences, whatever the encoder is (Ni et al. 2022, arXiv:2208.02816). Weights
-are never fetched: `vidsense models pull microsoft/xclip-base-patch16` puts them there. A window takes a second or two of
-one core, so it is asked every two seconds of a camera's time, and its last word stands in between.
+are never fetched: `vidsense models pull microsoft/xclip-base-patch16` puts them there. A window takes a second or two
+of one core, so it is asked every two seconds of a camera's time, and its last word stands in between.
 
     s = (l_action − mean l_other)/2.5      l: the model's logits; in the unit of an encoder's score (encoders/clip.py)
     m = l_action − max l_other             it must be likelier than everything that it is told apart from
