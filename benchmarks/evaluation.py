@@ -2,10 +2,10 @@
 
     python benchmarks/evaluation.py [--data DIR] [--quick] [--write docs/evaluation.md]
 
-DIR holds ped2/, fights/ and clips/asl (default ../shared/data); what is not there is left out. The features take some
-minutes and are kept in --cache (default: a folder below the system's temporary one), training the transformers some ten
-on two idle cores; --quick trains the tile transformer for 20 steps only, which shows that it runs. --write puts
-the tables into a document between its two marks.
+DIR holds ped2/, fights/ and clips/asl (default: the footage beside the checkout); what is not there is left out. The
+features take some minutes and are kept in --cache (default: a folder below the system's temporary one), training the
+transformers some ten on two idle cores; --quick trains the tile transformer for 20 steps only, to show that it runs.
+--write puts the tables into a document between its two marks.
 """
 
 from __future__ import annotations
