@@ -8,12 +8,10 @@ heavy (torch, SQLAlchemy) is imported inside ``run``, so that `vidsense --help` 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 
 from vidsense_daemon import __version__
-from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, ConfigError, VidsenseError
+from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, VidsenseError
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.cli import (
     ask,
@@ -100,21 +98,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def entry_point() -> None:
-    """The `vidsense` script: `main`, and silence when a pager on the other end of the pipe has gone."""
-    try:
-        status = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # the interpreter would complain once more while it closes standard output
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = EXIT_OK
-    sys.exit(status)
-
-
 def _complain(error: Exception | str) -> None:
     note(f"vidsense: {url_credentials(str(error))}")
-
-
-if __name__ == "__main__":
-    entry_point()
