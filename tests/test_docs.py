@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from vidsense_daemon.settings.cameras import Stream
 from vidsense_daemon.settings.keys import ANY_NAME, KeyTree, unit_of
 from vidsense_daemon.settings.load import parse
 from vidsense_daemon.settings.reference import with_tables
-from vidsense_daemon.settings.schema import Stream
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "vidsense_daemon"

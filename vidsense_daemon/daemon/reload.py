@@ -17,9 +17,10 @@ from typing import Any
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.daemon.backends import resolved_cameras
 from vidsense_daemon.settings.alarms import Novelty, Tamper
+from vidsense_daemon.settings.cameras import Stream
 from vidsense_daemon.settings.hooks import MqttHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
-from vidsense_daemon.settings.schema import Settings, Stream
+from vidsense_daemon.settings.schema import Settings
 from vidsense_daemon.settings.secrecy import shown
 
 # reach the stages through the cameras that they apply to

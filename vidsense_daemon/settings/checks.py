@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from vidsense_daemon.domain.events import ALARMS
+from vidsense_daemon.settings.cameras import Sampling
 from vidsense_daemon.settings.marked import MarkedValues
 from vidsense_daemon.settings.mistakes import KeyPath, Mistake, in_words, nearest
-from vidsense_daemon.settings.schema import Sampling
 
 
 def cross_check(marked: MarkedValues) -> Iterator[Mistake]:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from vidsense_daemon.settings.cameras import Stream
 from vidsense_daemon.settings.keys import ANY_NAME, Key, KeyTree
-from vidsense_daemon.settings.schema import Stream
 
 BEGIN = "<!-- keys: begin. Written by `python -m vidsense_daemon.settings.reference docs/configuration.md` -->"
 END = "<!-- keys: end -->"

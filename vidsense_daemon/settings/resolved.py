@@ -13,7 +13,8 @@ from vidsense_daemon.settings.addresses import Outline
 
 if TYPE_CHECKING:
     from vidsense_daemon.settings.alarms import Novelty, Tamper
-    from vidsense_daemon.settings.schema import Camera, Clips, Motion, Sampling, Settings, Trigger
+    from vidsense_daemon.settings.cameras import Camera, Clips, Motion, Sampling
+    from vidsense_daemon.settings.schema import Settings, Trigger
 
 _BlockT = TypeVar("_BlockT", bound=BaseModel)
 
