@@ -1,9 +1,9 @@
 """The daemon: starts the stages in order, watches over them, stops them in order.
 
     start  lock → database → http → db-writer → perception (loads the encoder) → cameras → description → delivery
-           → feedback → schedule
-    stop   http → feedback → cameras → perception (what waits is perceived) → description (its work stays pending)
-           → delivery → db-writer drains → database → lock
+           → feedback → learning → schedule
+    stop   http → feedback → cameras → perception (what waits is perceived) → learning → description (its work stays
+           pending) → delivery → db-writer drains → database → lock
 
 `run` is called by the main thread, which does nothing but feed systemd's watchdog, and only while every worker's last
 beat is younger than that worker's own limit.
@@ -47,16 +47,8 @@ from vidsense_daemon.store.lock import StateLock
 from vidsense_daemon.store.switches import SwitchStore
 
 _LOOK_EVERY_S = 1.0
-_STAGES = (
-    "http",
-    "feedback",
-    "capture-",
-    "perception",
-    "learning",
-    "description",
-    "delivery",
-    "db-writer",
-)  # as they stop
+# as they stop
+_STAGES = ("http", "feedback", "capture-", "perception", "learning", "description", "delivery", "db-writer")
 _STOP_WITHIN_S = 8.0  # systemd and people expect ten; the rest is for closing files
 _DEGRADED = "the database takes nothing, events are kept in memory"
 _ENCODER_LIMIT_S = 300.0  # weights on a slow disk; only then is a silent perception thread stuck

@@ -94,14 +94,12 @@ class Perceiver:
         """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
 
         ``is_enabled`` says, by camera and trigger, whether it may make events now; ``time_zone`` is where the triggers'
-        hours are meant, none the machine's own. ``book`` keeps what calm cameras teach.
-        ``labels`` is the vocabulary that events are tagged with. ``unusual`` makes events of what no trigger asks for.
-        ``head_of`` gives, by camera and trigger, what was
-        learned from verdicts; it is asked for every look, so what is taught counts at once.
-        ``action_head`` finds what can see a rule's action, or raises `PermanentError`; ``keep_pictures`` leaves
-        the whole pictures with the frames, for heads that look at them. ``pace`` keeps the cameras
-        from sending more than can be perceived; without one they send what they like.
-        ``recorder`` keeps some of what is seen for training.
+        hours are meant, none the machine's own. ``book`` keeps what calm cameras teach. ``labels`` is the vocabulary
+        that events are tagged with. ``unusual`` makes events of what no trigger asks for. ``head_of`` gives, by camera
+        and trigger, what was learned from verdicts; it is asked for every look, so what is taught counts at once.
+        ``action_head`` finds what can see a rule's action, or raises `PermanentError`; ``keep_pictures`` leaves the
+        whole pictures with the frames, for heads that look at them. ``pace`` keeps the cameras from sending more than
+        can be perceived; without one they send what they like. ``recorder`` keeps some of what is seen for training.
         """
         self._time_zone = time_zone
         self._log = structlog.get_logger()
