@@ -69,25 +69,35 @@ def choose_encoder(settings: EncoderBlock, *, state_dir: Path) -> str:
 def build_encoder(
     settings: EncoderBlock, *, backend: str, state_dir: Path, runtimes: Runtimes | None = None
 ) -> Encoder:
-    """Load an encoder; takes seconds. To be called in the thread that will use it most.
+    """Load an encoder for all who ask it; takes seconds. To be called in the thread that will use it most.
 
     ``runtimes`` decides what computes pictures; PyTorch for who only has sentences.
 
     Raises:
         ConfigError: its weights are missing or damaged; the message says what to do.
     """
+    bare = bare_encoder(settings, backend=backend, state_dir=state_dir, runtimes=runtimes)
+    return LockedEncoder(RememberedTexts(bare, path=texts_file(state_dir)))
+
+
+def bare_encoder(
+    settings: EncoderBlock, *, backend: str, state_dir: Path, runtimes: Runtimes | None = None
+) -> BuiltinEncoder | ClipEncoder:
+    """The same, for who looks inside it and is alone with it.
+
+    Raises:
+        ConfigError: its weights are missing or damaged; the message says what to do.
+    """
     threads = settings.threads or default_threads()
-    builders: dict[str, Callable[[], Encoder]] = {
-        "builtin": lambda: BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=threads, runtimes=runtimes),
-        "clip": lambda: ClipEncoder(
-            settings.model,
-            threads=threads,
-            models_dir=models_dir(state_dir),
-            runtimes=runtimes,
-            adapter=LoraFolder(adapter_dir(state_dir, "clip")).live,
-        ),
-    }
-    return LockedEncoder(RememberedTexts(builders[backend](), path=texts_file(state_dir)))
+    if backend == "builtin":
+        return BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=threads, runtimes=runtimes)
+    return ClipEncoder(
+        settings.model,
+        threads=threads,
+        models_dir=models_dir(state_dir),
+        runtimes=runtimes,
+        adapter=LoraFolder(adapter_dir(state_dir, "clip")).live,
+    )
 
 
 def build_runtimes(settings: EncoderBlock, storage: Storage) -> Runtimes:

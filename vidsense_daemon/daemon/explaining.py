@@ -33,8 +33,6 @@ from vidsense_daemon.explain.lenses import BuiltinLens, ClipLens, Lens
 from vidsense_daemon.explain.precisions import DescriberRow
 from vidsense_daemon.explain.variants import variants
 from vidsense_daemon.learning.lora_report import LoraReport, read_report
-from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
-from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.foresight import Foresight
 from vidsense_daemon.perception.runtimes.in_openvino import FOLDER
 from vidsense_daemon.settings.resolved import ResolvedCamera
@@ -70,11 +68,7 @@ class Explaining:
         block = settings.encoder
         self._threads = block.threads or backends.default_threads()
         self._backend = backends.choose_encoder(block, state_dir=state_dir)
-        self.encoder: BuiltinEncoder | ClipEncoder = (
-            BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=self._threads)
-            if self._backend == "builtin"
-            else ClipEncoder(block.model, threads=self._threads, models_dir=models_dir(state_dir))
-        )
+        self.encoder = backends.bare_encoder(block, backend=self._backend, state_dir=state_dir)
 
     def clip(self, file: Path, *, camera: ResolvedCamera | None, wish: Wish) -> Explanation:
         """A video file, as ``camera`` would see it; blocks for as long as the describing model takes.

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.daemon import backends
 from vidsense_daemon.daemon.pictures import camera_pictures
-from vidsense_daemon.daemon.storage import Storage, cache_dir, models_dir
-from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
-from vidsense_daemon.perception.encoders.clip import ClipEncoder
+from vidsense_daemon.daemon.storage import Storage, cache_dir
 from vidsense_daemon.perception.runtimes.in_openvino import Card
 from vidsense_daemon.perception.runtimes.quantizing import quantize
 from vidsense_daemon.settings.schema import EncoderBlock
@@ -24,11 +22,9 @@ def quantize_encoder(
         ConfigError: too few stills are stored, OpenVINO is not installed, or the result would move the embeddings.
     """
     folder, threads = storage.state_dir, settings.threads or backends.default_threads()
-    encoder: BuiltinEncoder | ClipEncoder
-    if backends.choose_encoder(settings, state_dir=folder) == "clip":
-        encoder = ClipEncoder(settings.model, threads=threads, models_dir=models_dir(folder))
-    else:
-        encoder = BuiltinEncoder(cache_dir=cache_dir(folder), threads=threads)
+    encoder = backends.bare_encoder(
+        settings, backend=backends.choose_encoder(settings, state_dir=folder), state_dir=folder
+    )
     return quantize(
         encoder.vision,
         camera_pictures(storage, picture_px=encoder.picture_px, count=frames),
