@@ -114,7 +114,7 @@ def test_our_own_page_can_write(house: House, client: httpx.Client) -> None:
     by_form = client.post(f"/events/{id_}/feedback", data={"csrf": token, "verdict": "good"})
 
     assert (by_script.status_code, by_form.status_code) == (200, 303)
-    assert house.opinions.kept[id_].verdict == "good"
+    assert house.opinions.given([id_])[id_].verdict == "good"
 
 
 def test_reading_changes_nothing(house: House, client: httpx.Client) -> None:
@@ -126,7 +126,7 @@ def test_reading_changes_nothing(house: House, client: httpx.Client) -> None:
     client.get(f"/events/{id_}").raise_for_status()
     assert not house.is_deleted(id_)
     assert not house.is_reviewed(id_)
-    assert house.opinions.kept == {}
+    assert house.opinions.given([id_]) == {}
 
 
 @pytest.mark.parametrize(
