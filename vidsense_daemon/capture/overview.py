@@ -6,12 +6,24 @@ in the picture would take him for background; its own later frames show what is 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
+from vidsense_daemon.capture.faults import CameraError
+from vidsense_daemon.capture.scene import Scene
 from vidsense_daemon.capture.source import DecodedFrame, Source
+from vidsense_daemon.capture.views import Scaler
 
 _PICTURES = 9
 _DECODED_THROUGH_S = 20.0  # to the next picture; what is further away is sought, and its keyframe taken
+
+
+def look_ahead(source: Source, scene: Scene, scaler: Scaler) -> None:
+    """Let ``scene`` know the background of a recording; what is wrong with it is said when it is watched."""
+    with contextlib.suppress(CameraError):
+        scene.begin_with(
+            [scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns) for frame in overview(source)]
+        )
 
 
 def overview(source: Source) -> Iterator[DecodedFrame]:

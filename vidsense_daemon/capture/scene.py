@@ -46,6 +46,7 @@ class Scene:
         self._sampler = sampler
         self._new_run_id = new_run_id
         self._grey_switch = GreySwitch()
+        self.change: Change | None = None  # what was said of the newest picture, sent or not
         self._background = Background()
         self._run_id = ""
         self._index = 0
@@ -83,6 +84,7 @@ class Scene:
         change = self._gate.compare(self._scaler.small_luma(picture, GATE_WIDTH_PX, GATE_HEIGHT_PX))
         if self._grey_switch.switched(picture.chroma):
             change = replace(change, moving=False, box=None, scene_changed=True, zones=(), relit=None)
+        self.change = change
         self._follow(picture, change, moment.pts_s)
         wanted = change.scene_changed or self._background.picture is None
         if not self._sampler.sends(moment.pts_s, wanted=wanted, moving=change.moving):

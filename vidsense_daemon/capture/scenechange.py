@@ -7,6 +7,8 @@ much of the picture has changed as well.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scenedetect import FrameTimecode
 from scenedetect.detectors import ContentDetector
@@ -25,6 +27,12 @@ class SceneWatch:
         self._run_id = ""
         self._seen = 0
         self._detector = _new_detector()
+
+    def confirmed(self, frame: Frame) -> Frame:
+        """The frame, marked as another scene where the detector alone finds one."""
+        if not self.changed(frame) or frame.scene_changed:
+            return frame
+        return replace(frame, scene_changed=True, moving=False, zones=())
 
     def changed(self, frame: Frame) -> bool:
         """Whether this frame shows another scene than the one before it."""

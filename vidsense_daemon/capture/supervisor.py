@@ -145,9 +145,10 @@ class CameraSupervisor:
             raise _error_of(message)
 
     def _hand_on(self, child: CaptureProcess, frame: Frame) -> None:
-        if self._scenes.changed(frame) and not frame.scene_changed:
-            frame = replace(frame, scene_changed=True, moving=False, zones=())
+        confirmed = self._scenes.confirmed(frame)
+        if confirmed is not frame:
             child.order("scene_changed")
+            frame = confirmed
         if self._budget is not None:
             share_fps = self._budget.share(self._camera, busy=frame.moving)
             if share_fps != self._share_fps:

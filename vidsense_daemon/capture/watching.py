@@ -24,7 +24,7 @@ from vidsense_daemon.capture.mainstream import MainStream
 from vidsense_daemon.capture.masks import PrivacyMask
 from vidsense_daemon.capture.measuring import measure
 from vidsense_daemon.capture.options import StreamOptions
-from vidsense_daemon.capture.overview import overview
+from vidsense_daemon.capture.overview import look_ahead
 from vidsense_daemon.capture.reading import Reading
 from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.scene import Scene
@@ -88,13 +88,7 @@ class Watch:
 
     def look_ahead(self, source: Source) -> None:
         """Learn the background from all of a recording, before it is watched."""
-        with contextlib.suppress(CameraError):  # what is wrong with it is said when it is watched
-            self._scene.begin_with(
-                [
-                    self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
-                    for frame in overview(source)
-                ]
-            )
+        look_ahead(source, self._scene, self._scaler)
 
     def run(self, source: Source, take_orders: Orders) -> Reading:
         """Watch until the stream ends; how much of a recording there was."""

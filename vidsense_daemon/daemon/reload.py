@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.daemon.backends import resolved_cameras
 from vidsense_daemon.settings.alarms import Novelty, Tamper
@@ -147,11 +148,7 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
 
 def remember_applied(config: Path, state_dir: Path) -> None:
     """Keep the file as it was applied, for `vidsense config diff`; secrets that stand in it stay among ourselves."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = state_dir / f"{_APPLIED}.part"
-    part.touch(mode=0o600)
-    part.write_bytes(config.read_bytes())
-    part.rename(state_dir / _APPLIED)
+    replace_file(state_dir / _APPLIED, config.read_bytes())
 
 
 def applied(state_dir: Path) -> Path:

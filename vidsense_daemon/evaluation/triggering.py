@@ -56,12 +56,12 @@ def evaluate(clips: Sequence[LabelledClip], encoder: Encoder, *, seed: int = 0, 
     for done, clip in enumerate(clips):
         on_progress("replaying clips", done, len(clips))
         try:
-            embedded = FrameEmbedder(encoder).embed(_frames_of(clip.path, picture_px=encoder.picture_px))
+            windows = _windows(FrameEmbedder(encoder).embed(_frames_of(clip.path, picture_px=encoder.picture_px)))
         except (CameraError, PermanentError) as error:
             notes.append(f"left out: {clip.path.name}: {error}")
             continue
         for name, label in clip.triggers.items():
-            _look_through(found.setdefault(name, _Seen()), clip, name, label, embedded, encoder)
+            _look_through(found.setdefault(name, _Seen()), clip, name, label, windows, encoder)
     return [_table(name, seen, notes, seed) for name, seen in found.items()]
 
 
@@ -84,7 +84,7 @@ def _look_through(
     clip: LabelledClip,
     name: str,
     label: TriggerLabel,
-    embedded: Sequence[EmbeddedFrame],
+    windows: Sequence[Window],
     encoder: Encoder,
 ) -> None:
     rule = TriggerRule(name, label.prompt, contrast=label.contrast, cooldown_s=_NEAR_S)
@@ -93,7 +93,7 @@ def _look_through(
     watch = CameraWatch(
         camera=_CAMERA, triggers={rule: texts}, sink=sink, source=EventSource.REPLAY, encoder=encoder.name
     )
-    for window in _windows(embedded):
+    for window in windows:
         frame = window.frames[-1]
         watch.see(window)
         at_s = _seconds(frame.captured_at)
@@ -101,7 +101,7 @@ def _look_through(
         seen.truth.append(any(start <= at_s <= end for start, end in label.present_s))
         seen.groups.append(clip.group)
     watch.end_run()
-    seen.watched_s += _seconds(embedded[-1].captured_at) if embedded else 0.0
+    seen.watched_s += _seconds(windows[-1].ended_at) if windows else 0.0
     _count(seen, [(_seconds(event.started_at), _seconds(event.ended_at)) for event in sink.events.values()], label)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,12 +17,11 @@ import cv2
 import numpy as np
 
 from vidsense_daemon.base.errors import PermanentError
-from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX, ChangeGate
 from vidsense_daemon.capture.decoding import Decoding
 from vidsense_daemon.capture.faults import CameraError
-from vidsense_daemon.capture.masks import PrivacyMask, covered
+from vidsense_daemon.capture.masks import PrivacyMask
 from vidsense_daemon.capture.options import StreamOptions
-from vidsense_daemon.capture.overview import overview
+from vidsense_daemon.capture.overview import look_ahead
 from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.scene import Scene
 from vidsense_daemon.capture.scenechange import SceneWatch
@@ -120,12 +119,6 @@ class _Watched:
         self._run = 0
         self._scene = Scene(options, scaler=self._scaler, sampler=self._sampler, new_run_id=self._new_run_id)
         self._privacy = PrivacyMask(options.privacy_masks) if options.privacy_masks else None
-        # the scene's own gate keeps to itself what it says of frames that are not sent: this one is asked the same
-        self._gate = ChangeGate(
-            threshold_levels=options.motion_threshold_levels,
-            changed_ratio=options.motion_changed_ratio,
-            ignored=covered(options.motion_masks, GATE_WIDTH_PX, GATE_HEIGHT_PX),
-        )
         self._scenes = SceneWatch()
         self.frames: list[Frame] = []
         self.looks: list[Look] = []
@@ -135,12 +128,7 @@ class _Watched:
 
     def look_ahead(self) -> None:
         """Learn the background from all of the clip, as a replay does."""
-        with suppress(CameraError):  # what is wrong with it is said when it is watched
-            pictures = [
-                self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
-                for frame in overview(self._source)
-            ]
-            self._scene.begin_with(pictures)
+        look_ahead(self._source, self._scene, self._scaler)
 
     def run(self, source: Source) -> None:
         """See the whole clip, or its first `LONGEST_S`; ``source`` is at its beginning."""
@@ -163,13 +151,12 @@ class _Watched:
     def _see(self, frame: DecodedFrame, moment: Moment, at_s: float) -> None:
         if moment.starts_run:
             self._scene.start_run()
-            self._gate.forget()
         if (frame.is_corrupt and not moment.starts_run) or not self._sampler.looks(moment.pts_s):
             return
         picture = self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
         sent = self._scene.look(picture, moment, lambda _begins: self._still(frame, moment.captured_at))
-        # after the scene's look, which has blackened what is private
-        change = self._gate.compare(self._scaler.small_luma(picture, GATE_WIDTH_PX, GATE_HEIGHT_PX))
+        change = self._scene.change
+        assert change is not None  # it has just looked
         if sent is not None:
             sent = self._confirmed(sent)
             self.frames.append(sent)
@@ -180,10 +167,10 @@ class _Watched:
 
     def _confirmed(self, frame: Frame) -> Frame:
         """The scene detector's word on it, as the supervisor asks for it."""
-        if not self._scenes.changed(frame) or frame.scene_changed:
-            return frame
-        self._scene.scene_changed()
-        return replace(frame, scene_changed=True, moving=False, zones=())
+        confirmed = self._scenes.confirmed(frame)
+        if confirmed is not frame:
+            self._scene.scene_changed()
+        return confirmed
 
     def _still(self, frame: DecodedFrame, captured_at: datetime) -> Still:
         jpeg, width_px, height_px = self._scaler.jpeg(

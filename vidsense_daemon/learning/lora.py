@@ -30,6 +30,7 @@ from vidsense_daemon.base.errors import ConfigError, PermanentError
 from vidsense_daemon.domain.events import Lesson, Verdict
 from vidsense_daemon.learning.lora_files import LoraFolder
 from vidsense_daemon.learning.lora_report import HeldOut, LoraReport
+from vidsense_daemon.learning.measures import auc
 from vidsense_daemon.perception.adapters import AdapterCard, checksum, fresh_temporal, save_adapter
 from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.temporal import TemporalTransformer
@@ -248,7 +249,7 @@ def judged(
     good = np.array([one.lesson.verdict is Verdict.GOOD for one in held_out])
     drawn = _resampled(good)
     before, after = (_held_out(values, held_out, good, drawn) for values in margins)
-    better = np.mean([_auc(margins[1][some], good[some]) > _auc(margins[0][some], good[some]) for some in drawn])
+    better = np.mean([auc(margins[1][some], good[some]) > auc(margins[0][some], good[some]) for some in drawn])
     beats_chance = after.auc_low > 0.5  # else it is only less wrong
     promoted = bool(beats_chance and after.auc > before.auc and after.loss < before.loss and better >= _SURE)
     wanted = f"it takes {100 * _SURE:.0f} %, a smaller loss, and more than chance"
@@ -277,12 +278,12 @@ def judged(
 def _held_out(
     values: NDArray[np.float64], examples: Sequence[Example], good: NDArray[np.bool_], drawn: list[NDArray[np.intp]]
 ) -> HeldOut:
-    low, high = np.quantile([_auc(values[some], good[some]) for some in drawn], (0.025, 0.975))
+    low, high = np.quantile([auc(values[some], good[some]) for some in drawn], (0.025, 0.975))
     return HeldOut(
         events=len(examples),
         good=int(good.sum()),
         bad=int((~good).sum()),
-        auc=round(_auc(values, good), 3),
+        auc=round(auc(values, good), 3),
         auc_low=round(float(low), 3),
         auc_high=round(float(high), 3),
         loss=round(float(contrast(torch.from_numpy(values), examples)), 4),
@@ -294,12 +295,6 @@ def _resampled(good: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     chance = np.random.default_rng(0)
     kinds = [np.flatnonzero(good), np.flatnonzero(~good)]
     return [np.concatenate([chance.choice(kind, len(kind)) for kind in kinds]) for _ in range(_RESAMPLINGS)]
-
-
-def _auc(values: NDArray[np.float64], good: NDArray[np.bool_]) -> float:
-    """The chance that a good event lies above a bad one; ties count half."""
-    above, below = values[good][:, None], values[~good]
-    return float(((above > below) + 0.5 * (above == below)).mean())
 
 
 def _day(one: Example) -> date:

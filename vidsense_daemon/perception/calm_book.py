@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.perception.calibration import CalmScores
 from vidsense_daemon.perception.triggers import TriggerRule
 
@@ -77,11 +78,8 @@ class CalmBook:
         """Write the file in one step; a disk that takes nothing is logged, and what was learned stays in memory."""
         if self._path is None:
             return
-        part = self._path.with_suffix(".part")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(self._as_json(), ensure_ascii=False), encoding="utf-8")
-            part.replace(self._path)
+            replace_file(self._path, json.dumps(self._as_json(), ensure_ascii=False).encode())
         except OSError as error:
             self._log.warning("calm_scores_not_kept", file=str(self._path), reason=str(error))
 

@@ -7,7 +7,7 @@
 A camera's first model is persistence; ridge-AR of order 3 is a closed-form solve of seconds and the first day's model;
 a trained transformer may take its place. All are a `SurpriseModel`, so they can be exchanged while a camera is watched.
 W predicts the change and not the value: the ridge then shrinks towards persistence, never towards nonsense. Velocities
-instead of plain lags because sampling is adaptive: frames come 0.2 s or seconds apart. Pure but for `save` and `load`.
+instead of plain lags because sampling is adaptive: frames come 0.2 s or seconds apart. Pure but for `load`.
 
 T = frames of a sequence, oldest first; D = dimension of the embedding space; 24 tiles a frame.
 """
@@ -124,12 +124,6 @@ class RidgeAR:
         solved = (np.linalg.solve(gram + ridge * unit + least, moment) for ridge in ridges)
         return [cls(encoder, mean, weights.astype(np.float32)) for weights in solved]
 
-    def save(self, path: Path) -> None:
-        """Write it in one step; the folder must exist."""
-        part = path.with_suffix(".part")
-        part.write_bytes(self.to_bytes())
-        part.replace(path)
-
     def as_kept(self) -> RidgeAR:
         """The model as it comes back from its file: what is measured must be what will run."""
         mean, weights = (part.astype(np.float16).astype(np.float32) for part in (self.mean, self.weights))
@@ -142,7 +136,7 @@ class RidgeAR:
 
     @classmethod
     def load(cls, path: Path) -> RidgeAR:
-        """What `save` wrote; compare its ``encoder`` with the present one before use.
+        """What `to_bytes` made; compare its ``encoder`` with the present one before use.
 
         Raises:
             PermanentError: the file is missing, damaged, or of another version.

@@ -82,7 +82,6 @@ class UnusualFile:
             "plain_hours": sorted(kept.tamper.plain_hours),
         }
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self._path, save(arrays, {"about": json.dumps(about)}))
         except OSError as error:
             self._log.warning("usual_not_kept", file=str(self._path), reason=str(error))

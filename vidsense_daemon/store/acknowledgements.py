@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete
 from sqlalchemy.dialects.sqlite import insert
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
+from vidsense_daemon.store.records import has_event
 
 
 class Acknowledgements:
@@ -25,7 +26,7 @@ class Acknowledgements:
         """Nobody needs to hear of this event any more; false when there is no such event. The first time counts."""
 
         def store(connection: Connection) -> bool:
-            if connection.execute(select(tables.events.c.id).where(tables.events.c.id == event_id)).first() is None:
+            if not has_event(connection, event_id):
                 return False
             row = {"event_id": event_id, "acknowledged_at_ms": to_ms(now)}
             connection.execute(insert(tables.acknowledgements).on_conflict_do_nothing(), row)

@@ -26,6 +26,7 @@ from vidsense_daemon.base.clock import from_ms, to_ms
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.media import MediaFile, MediaFolder
+from vidsense_daemon.store.records import has_event
 
 _NAME = re.compile(r"(?P<event_id>[A-Za-z0-9_-]{1,64})-(?P<started_at_ms>\d{1,15})\.mp4")
 # its event may still wait in memory for a database that takes nothing now
@@ -111,8 +112,7 @@ class ClipStore:
 
     def _has_event(self, event_id: str) -> bool:
         with self._database.read() as connection:
-            c = tables.events.c.id
-            return connection.execute(select(c).where(c == event_id)).first() is not None
+            return has_event(connection, event_id)
 
     def _keep(self, path: Path, event_id: str, started_at: datetime, duration_s: float) -> bool:
         file = self._media.adopt(path, started_at=started_at)
@@ -123,8 +123,7 @@ class ClipStore:
 
 
 def _store(connection: Connection, file: MediaFile, event_id: str, started_at: datetime, duration_s: float) -> bool:
-    c = tables.events.c.id
-    if connection.execute(select(c).where(c == event_id)).first() is None:
+    if not has_event(connection, event_id):
         return False
     row = {
         "event_id": event_id,

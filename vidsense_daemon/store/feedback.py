@@ -19,7 +19,7 @@ from vidsense_daemon.domain.events import Lesson, Opinion, Verdict
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.looks import look_from_row
-from vidsense_daemon.store.records import opinion_from_row
+from vidsense_daemon.store.records import has_event, opinion_from_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class FeedbackStore:
         }
 
         def store(connection: Connection) -> bool:
-            if connection.execute(select(tables.events.c.id).where(tables.events.c.id == event_id)).first() is None:
+            if not has_event(connection, event_id):
                 return False
             connection.execute(insert(tables.feedback).prefix_with("OR REPLACE"), row)  # with a new id: see Revision
             return True

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vidsense_daemon.base.errors import StoreError
+from vidsense_daemon.base.files import fsync_folder, replace_file
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what may stand in a file name: no dot, no slash
-_PART_SUFFIX = ".part"
 _SPOOL = "spool"  # clips in the making
 _READ_BYTES = 1024 * 1024
 
@@ -85,7 +85,7 @@ class MediaFolder:
                 size_bytes = file.tell()
             path.rename(target)
             for folder in {target.parent, path.parent}:
-                _fsync_folder(folder)
+                fsync_folder(folder)
         except OSError as error:
             raise StoreError(f"keeping the clip {path} failed: {error.strerror or error}") from error
         return MediaFile(str(relative), size_bytes, digest.hexdigest())
@@ -127,14 +127,7 @@ class MediaFolder:
 
     def _write(self, path: Path, content: bytes) -> None:
         self._make_folders(path.parent)
-        part = path.with_suffix(_PART_SUFFIX)
-        descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-        _fsync_folder(path.parent)
+        replace_file(path, content)
 
     def _make_folders(self, folder: Path) -> None:
         """Create what is missing, outermost first, and make each new name durable in the folder above it."""
@@ -144,7 +137,7 @@ class MediaFolder:
             folder = folder.parent
         for new in reversed(missing):
             new.mkdir(mode=0o700, exist_ok=True)
-            _fsync_folder(new.parent)
+            fsync_folder(new.parent)
 
     def _remove_empty_folders(self, folder: Path) -> None:
         while folder != self.root:
@@ -158,11 +151,3 @@ class MediaFolder:
 def _day(moment: datetime) -> Path:
     day = moment.astimezone(UTC)
     return Path(f"{day:%Y}", f"{day:%m}", f"{day:%d}")
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -131,6 +131,12 @@ def delivery_from_row(row: Row[Any]) -> Delivery:
     )
 
 
+def has_event(connection: Connection, event_id: str) -> bool:
+    """Whether there is such an event."""
+    c = tables.events.c.id
+    return connection.execute(select(c).where(c == event_id)).first() is not None
+
+
 def load_records(connection: Connection, ids: Sequence[str], media: MediaFolder) -> list[EventRecord]:
     """The events of these ids with all that is stored about them, in the order asked for; unknown ids are left out."""
     records: list[EventRecord] = []

@@ -22,6 +22,7 @@ from vidsense_daemon.domain.events import EventState, Severity
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.media import MediaFolder
+from vidsense_daemon.store.records import has_event
 from vidsense_daemon.store.space import SpaceReserve, free_bytes
 
 _EVENTS_A_TRANSACTION = 100  # perception waits no longer than for these
@@ -243,7 +244,7 @@ def pin(database: Database, event_id: str, now: datetime) -> bool:
     """Keep an event for ever; false when there is no such event."""
 
     def store(connection: Connection) -> bool:
-        if connection.execute(select(tables.events.c.id).where(tables.events.c.id == event_id)).first() is None:
+        if not has_event(connection, event_id):
             return False
         row = {"event_id": event_id, "pinned_at_ms": to_ms(now)}
         connection.execute(insert(tables.pins).prefix_with("OR IGNORE"), row)
