@@ -40,6 +40,7 @@ def frame(*, full: bool) -> Frame:
         zones=("drive", "Tür") if full else (),
         still=Still(b"\xff\xd8jpeg", 1920, 1080, AT, box) if full else None,
         block_change=12.5,
+        block_changes=np.arange(0, 75, 0.25, dtype=np.float16).reshape(15, 20) if full else None,
     )
 
 
@@ -54,6 +55,7 @@ def test_a_frame_comes_out_as_it_went_in(full: bool) -> None:
     assert (got.crop is None) == (sent.crop is None)
     assert (got.captured_at, got.box, got.zones, got.run_id) == (AT, sent.box, sent.zones, "abc")
     assert got.block_change == 12.5
+    assert np.array_equal(got.block_changes, sent.block_changes)  # type: ignore[arg-type]
     assert (got.still and got.still.jpeg) == (sent.still and sent.still.jpeg)
 
 
@@ -111,7 +113,8 @@ def test_garbage_is_refused_and_never_waited_for(garbage: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"pictures": [True]}, {"run_id": None, "index": "x"}, {"box": [1]}, {"captured_at_ms": 1e30}]
+    "change",
+    [{"pictures": [True]}, {"blocks": True}, {"run_id": None, "index": "x"}, {"box": [1]}, {"captured_at_ms": 1e30}],
 )
 def test_a_frame_that_does_not_hold_together_is_refused(change: dict[str, object]) -> None:
     """Nothing half-right reaches perception."""

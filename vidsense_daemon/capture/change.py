@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.capture.masks import Mask
-from vidsense_daemon.domain.frames import Box
+from vidsense_daemon.domain.frames import BLOCK_COLUMNS, BLOCK_ROWS, Blocks, Box
 
 GATE_WIDTH_PX, GATE_HEIGHT_PX = 320, 180
 
@@ -27,7 +27,7 @@ _ROWS, _COLUMNS = GATE_HEIGHT_PX // _CELL_HEIGHT_PX, GATE_WIDTH_PX // _CELL_WIDT
 _TILE_ROWS, _TILE_COLUMNS = 5, 4  # the whole picture has changed when nearly all of these 20 tiles have
 _TILES_CHANGED = 16
 _TILE_CHANGED_PX = GATE_HEIGHT_PX * GATE_WIDTH_PX // 4 // (_TILE_ROWS * _TILE_COLUMNS)  # a quarter of a tile
-_BLOCK_WIDTH_PX, _BLOCK_HEIGHT_PX = 2 * _CELL_WIDTH_PX, 2 * _CELL_HEIGHT_PX  # 15 × 20 blocks
+_BLOCK_WIDTH_PX, _BLOCK_HEIGHT_PX = GATE_WIDTH_PX // BLOCK_COLUMNS, GATE_HEIGHT_PX // BLOCK_ROWS  # 16 × 12
 _CELL_CHANGED_PX = 3  # fewer are noise
 _GAP_CELLS = 2
 _ROW_STEP = _COLUMNS + _GAP_CELLS  # a cell has the number row · this + column: no row ends near the next one
@@ -121,18 +121,18 @@ class ChangeGate:
         self._before = None
         self._sent = None
 
-    def block_change(self, change: Change) -> float:
-        """Grey levels: how much the most changed block of the present picture differs from its last one asked about.
+    def block_changes(self, change: Change) -> Blocks | None:
+        """Grey levels: how much each block of the present picture differs from the last one asked about.
 
         For every frame that is sent: frames' own times then tell over which interval something changed that much. Other
-        light is taken out as it is by `compare`, whose last answer is ``change``; 0 where there is nothing to compare.
+        light is taken out as it is by `compare`, whose last answer is ``change``; none where nothing can be compared.
         """
         luma, before = self._before, self._sent
         self._sent = luma
         if luma is None or before is None or change.scene_changed:
-            return 0.0
+            return None
         shown = change.relit.applied(before) if change.relit else before
-        return _most_changed_block(luma, shown, self._counted)
+        return _changes_of_blocks(luma, shown, self._counted)
 
     def compare(self, luma: Luma) -> Change:
         """What changed since the last call; nothing at the first one."""
@@ -194,15 +194,16 @@ def _brightness_and_noise(luma: Luma, before: Luma) -> tuple[int, int]:
     return brighter, _middle(np.abs(difference - brighter))
 
 
-def _most_changed_block(luma: Luma, before: Luma, counted: Mask | None) -> float:
-    """Mean absolute difference within the block of 16 × 12 px that has most, the whole picture's brightness aside."""
+def _changes_of_blocks(luma: Luma, before: Luma, counted: Mask | None) -> Blocks:
+    """Mean absolute difference within each block of 16 × 12 px, the whole picture's brightness aside."""
     brighter = _middle(luma[::_THIN, ::_THIN].astype(np.int16) - before[::_THIN, ::_THIN])
     shown = Light(1.0, brighter).applied(before) if brighter else before
     difference = np.maximum(luma, shown) - np.minimum(luma, shown)
     if counted is not None:
         difference = difference * counted
-    blocks = difference.reshape(GATE_HEIGHT_PX // _BLOCK_HEIGHT_PX, _BLOCK_HEIGHT_PX, -1, _BLOCK_WIDTH_PX)
-    return float(blocks.sum(axis=(1, 3), dtype=np.uint32).max()) / (_BLOCK_HEIGHT_PX * _BLOCK_WIDTH_PX)
+    blocks = difference.reshape(BLOCK_ROWS, _BLOCK_HEIGHT_PX, BLOCK_COLUMNS, _BLOCK_WIDTH_PX)
+    levels: NDArray[np.float64] = blocks.sum(axis=(1, 3), dtype=np.uint32) / (_BLOCK_HEIGHT_PX * _BLOCK_WIDTH_PX)
+    return levels.astype(np.float16)
 
 
 def _middle(differences: NDArray[np.int16]) -> int:

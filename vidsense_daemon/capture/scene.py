@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from vidsense_daemon.capture.background import Background
 from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX, Change, ChangeGate, GreySwitch
-from vidsense_daemon.capture.masks import PrivacyMask, covered
+from vidsense_daemon.capture.masks import PrivacyMask, covered, touched
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.timeline import Moment
@@ -38,7 +38,8 @@ class Scene:
         self._gate = ChangeGate(
             threshold_levels=options.motion_threshold_levels,
             changed_ratio=options.motion_changed_ratio,
-            ignored=covered(options.motion_masks, *gate_size),
+            # blackened is not enough: where the whole picture grows brighter, black would stand out
+            ignored=covered(options.motion_masks, *gate_size) | touched(options.privacy_masks, *gate_size),
             zones={name: covered([polygon], *gate_size) for name, polygon in options.zones.items()},
         )
         self._privacy = PrivacyMask(options.privacy_masks) if options.privacy_masks else None
@@ -107,6 +108,7 @@ class Scene:
         self._box = change.box or self._box
 
     def _frame(self, picture: WorkingPicture, change: Change, moment: Moment, take_still: TakeStill) -> Frame:
+        blocks = self._gate.block_changes(change)
         return Frame(
             camera="",  # the supervisor knows it
             run_id=self._run_id,
@@ -123,7 +125,8 @@ class Scene:
             scene_changed=change.scene_changed,
             zones=change.zones,
             still=self._still(change, moment, take_still),
-            block_change=self._gate.block_change(change),
+            block_change=0.0 if blocks is None else float(blocks.max()),
+            block_changes=blocks,
         )
 
     def _view(self, picture: WorkingPicture, square: Square) -> View:

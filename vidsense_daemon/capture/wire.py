@@ -4,7 +4,7 @@ One message is a length-prefixed JSON header and raw bytes behind it:
 
     4 bytes  length of the header, big-endian        4 bytes  length of all blobs together
     header   {"kind": …, "sizes": [length of each blob], …}
-    blobs    pictures as (S, S, 3) RGB bytes, a still as JPEG
+    blobs    pictures as (S, S, 3) RGB bytes, the blocks' changes as (15, 20) little-endian half floats, a still as JPEG
 
 A background picture is the same for minutes: it is sent once, and then named (`as_before`) until there is another one.
 
@@ -24,9 +24,10 @@ import numpy as np
 
 from vidsense_daemon.base.clock import from_ms, to_ms
 from vidsense_daemon.capture.faults import CameraError, Fault
-from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
+from vidsense_daemon.domain.frames import BLOCK_COLUMNS, BLOCK_ROWS, Blocks, Box, Frame, Picture, Still, View
 
 _PREFIX = struct.Struct("!II")
+_BLOCK = np.dtype("<f2")
 _BACKGROUNDS = (1, 3)  # their places among a frame's pictures: the whole picture's and the crop's
 _LONGEST_HEADER_BYTES = 64 * 1024
 _LONGEST_BLOBS_BYTES = 64 * 1024 * 1024  # four 1024-px pictures and a 4K JPEG fit several times
@@ -162,10 +163,13 @@ def pack_frame(frame: Frame, *, as_before: Sequence[int] = ()) -> list[bytes | m
         "zones": list(frame.zones),
         "still": _still_out(frame.still),
         "block_change": frame.block_change,
+        "blocks": frame.block_changes is not None,
     }
     blobs: list[bytes | memoryview] = [
         picture.tobytes() for place, picture in enumerate(pictures) if picture is not None and place not in as_before
     ]
+    if frame.block_changes is not None:
+        blobs.append(frame.block_changes.astype(_BLOCK).tobytes())
     if frame.still:
         blobs.append(frame.still.jpeg)
     return pack(header, blobs)
@@ -180,6 +184,7 @@ def unpack_frame(message: Message, *, camera: str, picture_px: int) -> Frame:
     head, blobs = message.header, list(message.blobs)
     try:
         still = _still_in(head["still"], bytes(blobs.pop())) if head["still"] else None
+        blocks = _blocks(blobs.pop()) if head["blocks"] else None
         whole, whole_background, crop, crop_background = (
             _picture(blobs.pop(0), picture_px) if there else None for there in head["pictures"]
         )
@@ -200,6 +205,7 @@ def unpack_frame(message: Message, *, camera: str, picture_px: int) -> Frame:
             zones=tuple(str(zone) for zone in head["zones"]),
             still=still,
             block_change=float(head["block_change"]),
+            block_changes=blocks,
         )
     except (KeyError, ValueError, TypeError, IndexError, OverflowError):
         raise _garbled("a frame that does not hold together") from None
@@ -207,6 +213,10 @@ def unpack_frame(message: Message, *, camera: str, picture_px: int) -> Frame:
 
 def _picture(blob: memoryview, picture_px: int) -> Picture:
     return np.frombuffer(blob, dtype=np.uint8).reshape(picture_px, picture_px, 3)
+
+
+def _blocks(blob: memoryview) -> Blocks:
+    return np.frombuffer(blob, dtype=_BLOCK).reshape(BLOCK_ROWS, BLOCK_COLUMNS).astype(np.float16)
 
 
 def _box_out(box: Box | None) -> list[float] | None:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 
+BLOCK_ROWS, BLOCK_COLUMNS = 15, 20  # a block is as high and as wide as a person at the far end of a drive
+Blocks = NDArray[np.float16]  # (BLOCK_ROWS, BLOCK_COLUMNS)
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -65,3 +68,4 @@ class Frame:
     zones: tuple[str, ...]  # those in which something moves
     still: Still | None  # at most one a second while things move; of a live camera one a minute while nothing does
     block_change: float = 0.0  # grey levels: how much the most changed block differs from the sampled frame before
+    block_changes: Blocks | None = None  # that of every block; 0 under masks; none where nothing can be compared

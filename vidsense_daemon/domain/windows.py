@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.frames import Box, Picture, Still
+from vidsense_daemon.domain.frames import Blocks, Box, Picture, Still
 
 Embedding = NDArray[np.float32]  # (D,) or (…, D), unit length
 
@@ -37,6 +37,7 @@ class EmbeddedFrame:
     still: Still | None
     tiles: Embedding | None = None  # (TILES, D): the encoder's patch features, pooled over a grid on the whole picture
     block_change: float = 0.0  # grey levels; of the frame
+    block_changes: Blocks | None = None  # likewise
     picture: Picture | None = None  # (S, S, 3): the whole, where something looks at pictures and not only at embeddings
 
 
