@@ -16,10 +16,16 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from vidsense_daemon.alerts.filters import Switches
+from vidsense_daemon.alerts.hooks.mqtt import Mqtt
+
 from .fakes import LIMIT_S, wait_until
 
 # Debian puts daemons where an ordinary user's PATH does not look
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+ACTIVE = "vidsense/front_door/trigger/person_at_door/active"
+CAMERAS = {"front_door": ("person_at_door", "parcel"), "garden": ()}
 
 
 class Mosquitto:
@@ -107,3 +113,20 @@ def mosquitto(folder: Path, *, users: Path | None = None) -> Iterator[Mosquitto]
         yield broker
     finally:
         broker.kill()
+
+
+@contextmanager
+def connected(broker: Mosquitto, **options: Any) -> Iterator[Mqtt]:
+    """The hook, started and stopped as the daemon does it."""
+    options = {"cameras": CAMERAS, "switches": Switches(), "timeout_s": 5.0, **options}
+    hook = Mqtt(name="home", host="127.0.0.1", port=broker.port, **options)
+    hook.start()
+    try:
+        yield hook
+    finally:
+        hook.stop()
+
+
+def said(listener: Listener, topic: str, text: bytes) -> None:
+    """Wait until the newest text of the topic is this one."""
+    wait_until(lambda: listener.newest.get(topic) == text)

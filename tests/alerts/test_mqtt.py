@@ -6,8 +6,6 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,48 +17,16 @@ from vidsense_daemon.alerts.hooks.mqtt import Mqtt
 from vidsense_daemon.base.errors import ConfigError, DeliveryError
 from vidsense_daemon.domain.events import DeliveryPhase, EventRecord, EventState
 
-from .broker import Listener, Mosquitto, mosquitto
+from .broker import ACTIVE, CAMERAS, Listener, Mosquitto, connected, mosquitto, said
 from .fakes import owed, record, wait_until
 
-CAMERAS = {"front_door": ("person_at_door", "parcel"), "garden": ()}
-ACTIVE = "vidsense/front_door/trigger/person_at_door/active"
 ENABLED = "vidsense/front_door/trigger/person_at_door/enabled"
 SET = "vidsense/front_door/trigger/person_at_door/set"
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    with mosquitto(tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def listener(broker: Mosquitto) -> Iterator[Listener]:
-    found = Listener(broker.port)
-    yield found
-    found.stop()
-
-
-@contextmanager
-def connected(broker: Mosquitto, **options: Any) -> Iterator[Mqtt]:
-    """The hook, started and stopped as the daemon does it."""
-    options = {"cameras": CAMERAS, "switches": Switches(), "timeout_s": 5.0, **options}
-    hook = Mqtt(name="home", host="127.0.0.1", port=broker.port, **options)
-    hook.start()
-    try:
-        yield hook
-    finally:
-        hook.stop()
 
 
 def closed(described: bool = False) -> EventRecord:
     found = record(described=described)
     return replace(found, event=replace(found.event, state=EventState.CLOSED))
-
-
-def said(listener: Listener, topic: str, text: bytes) -> None:
-    """Wait until the newest text of the topic is this one."""
-    wait_until(lambda: listener.newest.get(topic) == text)
 
 
 def test_an_event_is_new_then_over_then_described(broker: Mosquitto, listener: Listener) -> None:
@@ -129,99 +95,6 @@ def test_the_broker_says_offline_for_a_daemon_that_was_killed(broker: Mosquitto,
         said(listener, "vidsense/available", b"online")
         daemon.kill()
     said(listener, "vidsense/available", b"offline")
-
-
-def test_home_assistant_finds_every_camera_and_trigger(broker: Mosquitto, listener: Listener) -> None:
-    """A user of Home Assistant writes no YAML: the entities are there."""
-    with connected(broker):
-        said(listener, "vidsense/available", b"online")
-        wait_until(lambda: len(listener.configs()) == 13)
-
-    names = {topic.removeprefix("homeassistant/").removesuffix("/config") for topic in listener.configs()}
-    assert names == {
-        "binary_sensor/vidsense/front_door_connected",
-        "image/vidsense/front_door_snapshot",
-        "sensor/vidsense/front_door_summary",
-        "number/vidsense/front_door_suspend",
-        "event/vidsense/front_door_event",
-        "binary_sensor/vidsense/front_door_person_at_door_active",
-        "switch/vidsense/front_door_person_at_door_enabled",
-        "binary_sensor/vidsense/front_door_parcel_active",
-        "switch/vidsense/front_door_parcel_enabled",
-        "binary_sensor/vidsense/garden_connected",
-        "image/vidsense/garden_snapshot",
-        "sensor/vidsense/garden_summary",
-        "number/vidsense/garden_suspend",
-    }
-
-
-def test_every_announcement_has_what_home_assistant_asks_for(broker: Mosquitto, listener: Listener) -> None:
-    """Unique ids, one device a camera, an origin and the availability: without them an entity cannot be kept."""
-    with connected(broker):
-        wait_until(lambda: len(listener.configs()) == 13)
-
-    configs = list(listener.configs().values())
-    assert len({config["unique_id"] for config in configs}) == 13
-    assert {config["device"]["identifiers"][0] for config in configs} == {"vidsense_front_door", "vidsense_garden"}
-    assert all(config["availability_topic"] == "vidsense/available" for config in configs)
-    assert all(config["origin"]["name"] == "vidsense-daemon" for config in configs)
-
-
-def test_announcements_are_there_for_those_who_come_later(broker: Mosquitto) -> None:
-    """Home Assistant may be started after the daemon."""
-    with connected(broker) as hook:
-        hook_is_up = Listener(broker.port)
-        said(hook_is_up, "vidsense/available", b"online")
-        wait_until(lambda: len(hook_is_up.configs()) == 13)
-        hook_is_up.stop()
-
-        late = Listener(broker.port)
-        wait_until(lambda: len(late.configs()) == 13)
-        said(late, ACTIVE, b"OFF")
-        late.stop()
-        assert hook.name == "home"
-
-
-def test_a_camera_that_is_gone_is_removed(broker: Mosquitto, listener: Listener) -> None:
-    """A camera taken out of the configuration leaves no dead entities behind."""
-    with connected(broker):
-        wait_until(lambda: len(listener.configs()) == 13)
-    with connected(broker, cameras={"front_door": ("person_at_door",)}):
-        wait_until(lambda: len(listener.configs()) == 7)
-
-    assert not any("garden" in topic or "parcel" in topic for topic in listener.configs())
-    assert listener.newest["vidsense/front_door/trigger/parcel/active"] == b""
-    assert listener.newest["vidsense/garden/notifications/suspended"] == b""
-
-
-def test_another_daemons_entities_are_left_alone(broker: Mosquitto, listener: Listener) -> None:
-    """Two daemons on one broker, each with its own prefix, do not fight."""
-    foreign = "homeassistant/sensor/other_house/kitchen_summary/config"
-    listener.say(foreign, '{"state_topic": "other_house/kitchen/summary"}', retain=True)
-    with connected(broker):
-        wait_until(lambda: len(listener.configs()) == 14)
-
-    assert listener.newest[foreign] != b""
-
-
-def test_everything_is_told_again_when_home_assistant_starts(broker: Mosquitto, listener: Listener) -> None:
-    """Home Assistant says hello after its start and gets all announcements and states."""
-    with connected(broker):
-        wait_until(lambda: len(listener.configs()) == 13)
-        said(listener, ACTIVE, b"OFF")
-        before = len(listener.heard)
-        listener.say("homeassistant/status", "online")
-        wait_until(lambda: {topic for topic, _ in listener.heard[before:]} >= {ACTIVE, *listener.configs()})
-
-
-def test_without_a_discovery_prefix_nothing_is_announced(broker: Mosquitto, listener: Listener) -> None:
-    """Those who use another system are spared the topics."""
-    with connected(broker, discovery_prefix=None) as hook:
-        said(listener, "vidsense/available", b"online")
-        hook.deliver(owed(), record())
-        wait_until(lambda: len(listener.events()) == 1)
-
-    assert listener.configs() == {}
 
 
 def test_a_trigger_is_switched_off_and_on(broker: Mosquitto, listener: Listener) -> None:

@@ -77,6 +77,14 @@ def test_home_assistant_hears_of_a_new_camera() -> None:
     assert change.stages == {"hooks"}
 
 
+def test_home_assistant_hears_that_a_camera_is_no_longer_watched_for_the_unusual() -> None:
+    """The alarm's sensor goes with it."""
+    mqtt = {"hooks": [{"kind": "mqtt", "host": "127.0.0.1"}]}
+    change = plan(settings(**mqtt), settings(**mqtt, novelty={"enabled": False}))
+
+    assert change.stages == {"hooks"}
+
+
 def test_every_consequence_has_its_line() -> None:
     """What is logged, and what `vidsense config diff` prints."""
     change = plan(settings(), settings(cameras=camera("gate", transport="udp"), window={"frames": 4}))

@@ -39,7 +39,7 @@ def test_a_visit_is_seen_by_home_assistant_and_only_by_those_who_wish_to_know(
         assert (first["camera"], first["trigger"], first["phase"]) == ("yard", "cyclist", "opened")
         assert home.newest["vidsense/yard/snapshot"].startswith(b"\xff\xd8")
         assert home.newest["vidsense/yard/connected"] == b"ON"
-        assert _entities(home) >= {"yard_cyclist_active", "yard_car_active", "yard_event", "yard_snapshot"}
+        assert _entities(home) >= {"yard_cyclist_active", "yard_car_active", "yard_event", "yard_tamper_active"}
         assert ("vidsense/yard/trigger/cyclist/active", b"ON") in home.heard
 
         message = phone.received[0]

@@ -14,9 +14,12 @@ from typing import Any
 
 from vidsense_daemon import __version__
 from vidsense_daemon.alerts.topics import OFFLINE, ONLINE, Topics
+from vidsense_daemon.domain.events import NOVELTY, TAMPER
 
 _LONGEST_SUSPENSION_MIN = 24 * 60
 _LONGEST_STATE = 255  # characters; Home Assistant refuses longer states
+_ALARM_SENSORS = {NOVELTY: {"name": "Unusual"}, TAMPER: {"name": "Tampered", "device_class": "tamper"}}
+_ALARM_SWITCHES = {NOVELTY: "Watch for the unusual", TAMPER: "Watch for tampering"}
 
 
 def node_of(prefix: str) -> str:
@@ -40,7 +43,7 @@ def discovery(topics: Topics, *, discovery_prefix: str, cameras: Mapping[str, Se
     Args:
         topics: where the states and commands are.
         discovery_prefix: as Home Assistant has it, usually ``homeassistant``.
-        cameras: the triggers of each camera.
+        cameras: the triggers and alarms of each camera.
     """
     node = node_of(topics.prefix)
     found = {}
@@ -115,13 +118,13 @@ def _trigger_entities(topics: Topics, camera: str, trigger: str) -> Iterator[tup
     yield (
         "binary_sensor",
         f"{trigger}_active",
-        {"name": _spaced(trigger), "state_topic": topics.active(camera, trigger)},
+        {**_ALARM_SENSORS.get(trigger, {"name": _spaced(trigger)}), "state_topic": topics.active(camera, trigger)},
     )
     yield (
         "switch",
         f"{trigger}_enabled",
         {
-            "name": f"Watch for {_spaced(trigger)}",
+            "name": _ALARM_SWITCHES.get(trigger, f"Watch for {_spaced(trigger)}"),
             "state_topic": topics.enabled(camera, trigger),
             "command_topic": topics.enable(camera, trigger),
             "icon": "mdi:eye-outline",

@@ -48,13 +48,13 @@ class Alerting:
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
-        triggers = {camera.name: tuple(camera.triggers) for camera in cameras}
+        watched_for = {camera.name: camera.watched_for for camera in cameras}
         self.switches = switches or Switches(clock)
         self.hooks: dict[str, Hook] = {}
         self._brokers: list[Mqtt] = []
         self._delivery: AlertDelivery | None = None
         for settings in hooks:
-            hook = build_hook(settings, cameras=triggers, switches=self.switches)
+            hook = build_hook(settings, cameras=watched_for, switches=self.switches)
             if isinstance(hook, Mqtt):
                 self._brokers.append(hook)
             if isinstance(settings, PeopleHook):

@@ -28,7 +28,12 @@ from vidsense_daemon.settings.hooks import AppriseHook, CommandHook, MqttHook, N
 
 
 def build_hook(settings: NamedHook, *, cameras: Mapping[str, Sequence[str]], switches: Switches) -> GroupingHook:
-    """The hook alone; ``cameras`` names each camera's triggers, ``switches`` is what a person may flip over MQTT.
+    """The hook alone.
+
+    Args:
+        settings: one entry of the configuration.
+        cameras: each camera's triggers and alarms.
+        switches: what a person may flip over MQTT.
 
     Raises:
         ConfigError: it can't work as configured.

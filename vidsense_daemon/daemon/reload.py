@@ -94,7 +94,7 @@ def plan(before: Settings, after: Settings) -> Plan:
     if _queries(old.values()) != _queries(new.values()):
         stages.add("describer")
     if _watched(old.values()) != _watched(new.values()) and any(isinstance(hook, MqttHook) for hook in after.hooks):
-        stages.add("hooks")  # Home Assistant has an entity for each camera and trigger
+        stages.add("hooks")  # Home Assistant has an entity for each camera, trigger and alarm
     return Plan(
         started=tuple(name for name in new if name not in old),
         stopped=tuple(name for name in old if name not in new),
@@ -120,7 +120,7 @@ def _queries(cameras: Iterable[ResolvedCamera]) -> dict[str, tuple[str, ...]]:
 
 
 def _watched(cameras: Iterable[ResolvedCamera]) -> dict[str, tuple[str, ...]]:
-    return {camera.name: tuple(camera.triggers) for camera in cameras}
+    return {camera.name: camera.watched_for for camera in cameras}
 
 
 def differences(before: Settings, after: Settings) -> list[Difference]:

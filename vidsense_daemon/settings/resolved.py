@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel
 
+from vidsense_daemon.domain.events import NOVELTY, TAMPER
 from vidsense_daemon.settings.addresses import Outline
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ class ResolvedCamera:
     privacy_masks: tuple[Outline, ...]
     triggers: Mapping[str, Trigger]  # the enabled ones that it lists, in its order
     queries: tuple[str, ...]  # asked beside those of the describer block
+
+    @property
+    def watched_for(self) -> tuple[str, ...]:
+        """What may stand in the trigger's place of its events: its triggers, then the alarms that are on."""
+        alarms = {NOVELTY: self.novelty.enabled, TAMPER: self.tamper.enabled}
+        return *self.triggers, *(name for name, enabled in alarms.items() if enabled)
 
     @property
     def has_clips(self) -> bool:

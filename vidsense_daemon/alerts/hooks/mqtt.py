@@ -35,7 +35,7 @@ class Mqtt:
 
     Args:
         name: the hook's own, for logs and the outbox.
-        cameras: the triggers of each camera: what is announced to Home Assistant.
+        cameras: the triggers and alarms of each camera: what is announced to Home Assistant.
         switches: what the ``set`` topics flip.
         discovery_prefix: Home Assistant's; none announces nothing.
         topic_prefix: before all topics of this daemon; daemons on one broker need one each.
