@@ -33,6 +33,7 @@ def clip_vision(_cache: Path) -> VisionModel:
         ClipVision(network.requires_grad_(requires_grad=False), scale, has_tiles=True).eval(),
         key="clip-random",
         picture_px=PICTURE_PX,
+        dimension=network.config.projection_dim,
         pictures_at_once=8,
         attends=True,
         exact_parts=(),

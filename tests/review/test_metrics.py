@@ -11,9 +11,12 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.review.house import CameraSays, House, frame
-from vidsense_daemon.daemon.measuring import of_descriptions, of_pace
+from vidsense_daemon.daemon.measuring import of_descriptions, of_pace, of_runtimes
 from vidsense_daemon.description.tally import DescriptionTally
 from vidsense_daemon.perception.pace import Pace
+from vidsense_daemon.perception.runtimes.choosing import Standing
+from vidsense_daemon.perception.runtimes.failover import Handover
+from vidsense_daemon.perception.runtimes.notes import Failure
 from vidsense_daemon.review.ports import Measurement
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "vidsense.json"
@@ -91,6 +94,29 @@ def test_how_long_things_take_is_a_histogram(tmp_path: Path) -> None:
     assert found["vidsense_describer_seconds_bucket", frozenset({("le", "+Inf")})] == 4
     assert found["vidsense_describer_seconds_sum", frozenset()] == 64
     assert "16 in the mean of 4" in page
+
+
+def test_what_computes_the_pictures_is_served_and_what_has_failed(tmp_path: Path) -> None:
+    """An operator sees on the health page why everything has become slower."""
+    standing = Standing(
+        "torch fp32",
+        handovers=(Handover("openvino int8", "gone", "openvino fp32"), Handover("openvino fp32", "gone", "torch fp32")),
+        left_out={"cuda bf16": Failure("out of memory", "2026-11-22T12:00:00+00:00", {})},
+    )
+    with House(tmp_path / "state", measurements=(lambda: of_runtimes(standing),)) as house, house.client() as client:
+        found = dict(samples(client))
+
+    at = {
+        name.removeprefix("vidsense_perception_"): {dict(labels)["runtime"] for other, labels in found if other == name}
+        for name, _ in found
+        if name.startswith("vidsense_perception_runtime")
+    }
+    assert at == {
+        "runtime": {"torch fp32"},
+        "runtime_failures_total": {"openvino int8", "openvino fp32"},
+        "runtime_left_out": {"cuda bf16"},
+    }
+    assert list(of_runtimes(None)) == []
 
 
 def test_every_name_has_its_prefix_and_its_unit(house: House, client: httpx.Client) -> None:

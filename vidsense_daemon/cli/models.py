@@ -1,4 +1,4 @@
-"""`vidsense models list|pull|verify|remove|quantize`: weights of encoders; the only moment that a hub is asked."""
+"""`vidsense models list|pull|verify|remove|quantize|measure`: weights of encoders, and what computes them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ _TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105 - the variable's name, as the hub's o
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("models", help="the encoder's weights: list, pull, verify, remove, quantize")
+    parser = subparsers.add_parser(
+        "models", help="the encoder's weights: list, pull, verify, remove, quantize, measure"
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the models on this machine")
@@ -52,6 +54,12 @@ def add(subparsers: Subparsers) -> None:
     quantize.add_argument("--frames", type=count, default=_FRAMES, help=f"pictures to take (default: {_FRAMES})")
     add_config_option(quantize)
     quantize.set_defaults(run=_quantize)
+
+    measure = actions.add_parser(
+        "measure", help="measure again what computes the encoder's pictures fastest, those that have failed included"
+    )
+    add_config_option(measure)
+    measure.set_defaults(run=_measure)
 
 
 def _folder() -> Path:
@@ -129,4 +137,21 @@ def _quantize(args: argparse.Namespace) -> int:
     finally:
         storage.close()
     say(f"kept: {card.ms_before / card.ms_after:.1f} times as fast; the next start of the daemon measures and takes it")
+    return EXIT_OK
+
+
+def _measure(args: argparse.Namespace) -> int:
+    from vidsense_daemon.daemon.quantizing import measure_encoder
+
+    settings = load_settings(args).encoder
+    storage = open_storage_to_read()
+    try:
+        choice = measure_encoder(settings, storage)
+    finally:
+        storage.close()
+    if choice is None:
+        say("nothing to choose: PyTorch's float32 computes the pictures")
+        return EXIT_OK
+    say_table(("runtime", "ms a picture"), [(label, f"{ms:.1f}") for label, ms in choice.ms.items()])
+    say(f"the next start of the daemon takes {choice.runtime} {choice.precision}")
     return EXIT_OK

@@ -27,6 +27,7 @@ from vidsense_daemon.daemon.storage import (
     models_dir,
     texts_file,
 )
+from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.learning.lora_files import LoraFolder
 from vidsense_daemon.perception.actions import Head, action_head
@@ -37,7 +38,8 @@ from vidsense_daemon.perception.encoders.hub_files import model_folder
 from vidsense_daemon.perception.encoders.locked import LockedEncoder
 from vidsense_daemon.perception.encoders.remembered import RememberedTexts
 from vidsense_daemon.perception.runtimes.choosing import MeasuredRuntimes
-from vidsense_daemon.perception.runtimes.tower import Runtimes
+from vidsense_daemon.perception.runtimes.notes import Failure
+from vidsense_daemon.perception.runtimes.tower import Runtimes, VisionModel
 from vidsense_daemon.perception.triggers import DEFAULT_COLD_THRESHOLD, TriggerRule
 from vidsense_daemon.perception.xclip import OTHERWISE, VideoHead, VideoModel
 from vidsense_daemon.settings.resolved import ResolvedCamera
@@ -100,14 +102,27 @@ def bare_encoder(
     )
 
 
-def build_runtimes(settings: EncoderBlock, storage: Storage) -> Runtimes:
+def build_runtimes(settings: EncoderBlock, storage: Storage) -> MeasuredRuntimes:
     """What computes the pictures here: chosen by measuring, on stills of the cameras where there are any."""
+
+    def pictures(picture_px: int) -> Sequence[Picture]:
+        return camera_pictures(storage, picture_px=picture_px, count=_COMPARED_PICTURES).pictures
+
+    return _runtimes(settings, state_dir=storage.state_dir, pictures=pictures)
+
+
+def runtimes_left_out(settings: EncoderBlock, model: VisionModel, *, state_dir: Path) -> Mapping[str, Failure]:
+    """Those that failed while they computed this model, and are not chosen again as they are."""
+    return _runtimes(settings, state_dir=state_dir).left_out(model)
+
+
+def _runtimes(settings: EncoderBlock, *, state_dir: Path, **pictures: Any) -> MeasuredRuntimes:
     return MeasuredRuntimes(
-        cache_dir=cache_dir(storage.state_dir),
+        cache_dir=cache_dir(state_dir),
         threads=settings.threads or default_threads(),
         runtime=settings.runtime,
         precision=settings.precision,
-        pictures=lambda picture_px: camera_pictures(storage, picture_px=picture_px, count=_COMPARED_PICTURES).pictures,
+        **pictures,
     )
 
 

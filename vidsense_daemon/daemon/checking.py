@@ -25,7 +25,7 @@ from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.review.server import check_access
 from vidsense_daemon.settings.hooks import MqttHook, NamedHook, WebhookHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
-from vidsense_daemon.settings.schema import ActionsBlock, DescriberBlock, ReviewBlock, Settings
+from vidsense_daemon.settings.schema import ActionsBlock, DescriberBlock, EncoderBlock, ReviewBlock, Settings
 from vidsense_daemon.store.upgrade import status
 
 _CAMERA_LIMIT_S = 25.0
@@ -37,7 +37,7 @@ def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[
     """One finding a thing, as they are found; ``offline`` leaves out what needs a camera or another server."""
     cameras = backends.resolved_cameras(settings)
     backend = backends.choose_encoder(settings.encoder, state_dir=state_dir)
-    yield _encoder(settings, backend=backend, state_dir=state_dir)
+    yield from _encoder(settings.encoder, backend=backend, state_dir=state_dir)
     yield from _triggers(
         cameras, settings.actions, encoder_backend=backend, model=settings.encoder.model, state_dir=state_dir
     )
@@ -67,13 +67,17 @@ def database(state_dir: Path) -> Finding:
     return good(what, f"{found.path}, {found.size_bytes / 1e6:.1f} MB, sound")
 
 
-def _encoder(settings: Settings, *, backend: str, state_dir: Path) -> Finding:
+def _encoder(block: EncoderBlock, *, backend: str, state_dir: Path) -> Iterator[Finding]:
     try:
-        encoder = backends.build_encoder(settings.encoder, backend=backend, state_dir=state_dir)
+        encoder = backends.bare_encoder(block, backend=backend, state_dir=state_dir)
     except VidsenseError as error:
-        mend = f"vidsense models pull {settings.encoder.model}" if backend == "clip" else ""
-        return bad("encoder", str(error), mend)
-    return good("encoder", f"{backend}: {encoder.name}")
+        mend = f"vidsense models pull {block.model}" if backend == "clip" else ""
+        yield bad("encoder", str(error), mend)
+        return
+    yield good("encoder", f"{backend}: {encoder.name}")
+    for label, failure in backends.runtimes_left_out(block, encoder.vision, state_dir=state_dir).items():
+        mend = "vidsense models quantize" if label.endswith("int8") else "vidsense models measure"
+        yield doubtful("runtime", f"{label} computes no pictures any more: {failure}", mend)
 
 
 def _triggers(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from vidsense_daemon.daemon.perceiving import LivePerception
 from vidsense_daemon.description.tally import BreakerState, DescriptionTally
 from vidsense_daemon.perception.pace import Pace
+from vidsense_daemon.perception.runtimes.choosing import Standing
 from vidsense_daemon.review.ports import Measurement
 
 
@@ -17,6 +19,22 @@ def of_perception(perception: LivePerception) -> Iterator[Measurement]:
             text = f"{name.replace('_', ' ').capitalize()} since the start"
             yield Measurement(f"vidsense_perception_{name}_total", text, count, kind="counter")
         yield from of_pace(perception.pace)
+        yield from of_runtimes(perception.runtimes.standing())
+
+
+def of_runtimes(standing: Standing | None) -> Iterator[Measurement]:
+    """What computes the pictures, and what has failed to."""
+    if standing is None:
+        return
+    yield Measurement(
+        "vidsense_perception_runtime", "What computes the pictures", 1.0, labels={"runtime": standing.label}
+    )
+    text = "Times that a runtime failed and another one took its place, since the start"
+    for runtime, count in Counter(handover.runtime for handover in standing.handovers).items():
+        yield Measurement("vidsense_perception_runtime_failures_total", text, count, "counter", {"runtime": runtime})
+    text = "Failed before the start, and is left out until `vidsense models measure` or quantize"
+    for runtime in standing.left_out:
+        yield Measurement("vidsense_perception_runtime_left_out", text, 1.0, labels={"runtime": runtime})
 
 
 def of_pace(pace: Pace) -> Iterator[Measurement]:

@@ -100,6 +100,7 @@ class LivePerception:
             cameras=lambda: tuple(self._cameras.values()),
             encoder=lambda: self.encoder.name if self.ready.is_set() else None,
         )
+        self.runtimes = backends.build_runtimes(settings.encoder, storage)
         self.mailbox = FrameMailbox()
         self._runs: dict[str, str] = {}  # of each camera's newest frame; a camera's own thread alone touches its entry
         self.ready = threading.Event()
@@ -132,10 +133,7 @@ class LivePerception:
             folder, block = self._storage.state_dir, self._settings.encoder
             self.encoder_backend = backends.choose_encoder(block, state_dir=folder)
             self.encoder = backends.build_encoder(
-                block,
-                backend=self.encoder_backend,
-                state_dir=folder,
-                runtimes=backends.build_runtimes(block, self._storage),
+                block, backend=self.encoder_backend, state_dir=folder, runtimes=self.runtimes
             )
             cameras = tuple(self._cameras.values())
             self.unusual = build_unusual(

@@ -1,4 +1,7 @@
-"""The configured encoder in eight bits, calibrated on stills of the user's cameras: for `vidsense models quantize`."""
+"""The configured encoder's runtimes: eight bits made of it, and all of them measured anew.
+
+For `vidsense models quantize`, which calibrates on stills of the user's cameras, and `vidsense models measure`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.daemon import backends
 from vidsense_daemon.daemon.pictures import camera_pictures
 from vidsense_daemon.daemon.storage import Storage, cache_dir
+from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
+from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.runtimes.in_openvino import Card
+from vidsense_daemon.perception.runtimes.notes import Choice
 from vidsense_daemon.perception.runtimes.quantizing import quantize
 from vidsense_daemon.settings.schema import EncoderBlock
 
@@ -21,15 +27,28 @@ def quantize_encoder(
     Raises:
         ConfigError: too few stills are stored, OpenVINO is not installed, or the result would move the embeddings.
     """
-    folder, threads = storage.state_dir, settings.threads or backends.default_threads()
-    encoder = backends.bare_encoder(
-        settings, backend=backends.choose_encoder(settings, state_dir=folder), state_dir=folder
-    )
+    encoder = _encoder(settings, storage)
     return quantize(
         encoder.vision,
         camera_pictures(storage, picture_px=encoder.picture_px, count=frames),
-        cache_dir=cache_dir(folder),
-        threads=threads,
+        cache_dir=cache_dir(storage.state_dir),
+        threads=settings.threads or backends.default_threads(),
         made_at=(clock or SystemClock()).now().isoformat(timespec="seconds"),
         say=say,
+    )
+
+
+def measure_encoder(settings: EncoderBlock, storage: Storage) -> Choice | None:
+    """Measure all that is here, also what has failed before; none where there is nothing to choose. Up to minutes.
+
+    Raises:
+        OSError: the cache can't be changed.
+    """
+    return backends.build_runtimes(settings, storage).measure_anew(_encoder(settings, storage).vision)
+
+
+def _encoder(settings: EncoderBlock, storage: Storage) -> BuiltinEncoder | ClipEncoder:
+    folder = storage.state_dir
+    return backends.bare_encoder(
+        settings, backend=backends.choose_encoder(settings, state_dir=folder), state_dir=folder
     )

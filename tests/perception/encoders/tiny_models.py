@@ -29,14 +29,14 @@ _THINGS = ("photo", "surveillance", "camera", "picture", "person", "car", "dog",
 _SIZES = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
-def save_clip(folder: Path, *, seed: int = 0) -> Path:
+def save_clip(folder: Path, *, seed: int = 0, dimension: int = DIMENSION) -> Path:
     vocabulary = len(_WORDS) + len(_THINGS)
     config = CLIPConfig(
         text_config=_SIZES
         | {"vocab_size": vocabulary, "max_position_embeddings": 16}
         | {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3},
         vision_config=_SIZES | {"image_size": PICTURE_PX, "patch_size": 8},
-        projection_dim=DIMENSION,
+        projection_dim=dimension,
     )
     return _save(folder, lambda: CLIPModel(config), seed)
 

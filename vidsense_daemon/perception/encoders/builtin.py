@@ -64,6 +64,7 @@ class BuiltinEncoder:
             Lite0Vision(load_lite0(cache_dir=cache_dir), self._bridge).eval(),
             key=f"builtin-{digest}",
             picture_px=PICTURE_PX,
+            dimension=DIMENSION,
             pictures_at_once=_PICTURES_AT_ONCE,
             attends=False,
             exact_parts=_EXACT_PARTS,

@@ -9,7 +9,8 @@ from capture at the model's own size already. `B` pictures, `S` = picture side i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import structlog
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
@@ -30,7 +31,7 @@ from vidsense_daemon.perception.adapters import merge
 from vidsense_daemon.perception.encoders.hub_files import PixelScale, model_folder, read_pixel_scale, weights_digest
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
 from vidsense_daemon.perception.encoders.vision import ClipVision
-from vidsense_daemon.perception.runtimes.tower import PyTorch, Runtimes, VisionModel, embed
+from vidsense_daemon.perception.runtimes.tower import PyTorch, Runtimes, RuntimeUnusableError, VisionModel, embed
 
 _PICTURES_AT_ONCE = 8
 # of exp(-logit_scale): see text_spread
@@ -77,10 +78,15 @@ class ClipEncoder:
             ClipVision(self._network, pixels, has_tiles=self._probe_tiles(pixels)).eval(),
             key=f"clip-{digest}-{pixels.digest}",
             picture_px=self._picture_px,
+            dimension=self._dimension,
             pictures_at_once=_PICTURES_AT_ONCE,
             attends=True,
             exact_parts=(),
             worth_converting=True,
+            fresh=partial(
+                self._loaded_again,
+                partial(ClipEncoder, model, threads=threads, models_dir=models_dir, adapter=adapter),
+            ),
         )
         self._tower = (runtimes or PyTorch()).tower(self.vision)
         if not self._tower.runs_network and hasattr(self._network, "vision_model"):
@@ -176,6 +182,17 @@ class ClipEncoder:
             structlog.get_logger().warning("adapter_left_out", file=str(adapter), reason=str(error))
             return ""
         return f"-lora{hashlib.sha256(adapter.read_bytes()).hexdigest()[:8]}"
+
+    def _loaded_again(self, load: Callable[[], ClipEncoder]) -> nn.Module:
+        """The picture side with weights of its own, when what computed it instead has failed.
+
+        Raises:
+            RuntimeUnusableError: the weights on the disk are no longer those that this encoder is named after.
+        """
+        again = load()
+        if again.name != self._name:
+            raise RuntimeUnusableError(f"the weights of {self._model} have changed since the start: restart the daemon")
+        return again.vision.network
 
     def _black(self) -> Tensor:
         return torch.zeros(1, self._picture_px, self._picture_px, 3, dtype=torch.uint8)

@@ -1,41 +1,35 @@
 """Which runtime computes the pictures here: measured once on this machine, checked against float32, remembered.
 
     candidates      what is installed, and what `encoder.runtime` and `encoder.precision` allow
+    left out        what has failed while it computed, until it changes or `vidsense models measure` forgets that
     gate            a candidate whose embeddings differ from PyTorch's float32 is refused, and the log says so
     measured        the rest take turns at batch 1 and 8; another one must save a tenth to take PyTorch's place
     remembered      in the cache, for this processor, these versions, these weights; a damaged note is measured again
 
 Eight bits gain nothing on some processors and bfloat16 loses much on most: no table could tell, so nothing is assumed.
-What can't be used never stops the daemon: PyTorch's float32 is always there.
+What can't be used never stops the daemon, not at its start and not later: PyTorch's float32 is always there.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import structlog
-import torch
 
+from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.domain.frames import Picture
-from vidsense_daemon.perception.runtimes import in_openvino
+from vidsense_daemon.perception.runtimes.candidates import EXACT, Candidate, Installed
+from vidsense_daemon.perception.runtimes.failover import FailoverTower, Handover
 from vidsense_daemon.perception.runtimes.gate import compared, made_up_pictures
-from vidsense_daemon.perception.runtimes.in_openvino import (
-    FOLDER,
-    OpenVinoTower,
-    converted,
-    quantized_path,
-    read_card,
-    read_graph,
-)
+from vidsense_daemon.perception.runtimes.in_openvino import FOLDER
 from vidsense_daemon.perception.runtimes.machine import Machine, this_machine
+from vidsense_daemon.perception.runtimes.notes import Choice, Failure, RuntimeNotes
 from vidsense_daemon.perception.runtimes.tower import RuntimeUnusableError, TorchTower, Tower, VisionModel, embed
 
 _BATCHES = (1, 8)
@@ -44,35 +38,22 @@ _LONGEST_MEASUREMENT_S = 20.0  # of all rounds together; the daemon waits for it
 _HOPELESS = 3.0  # times as slow as PyTorch's float32 for one picture: bfloat16 can take seconds
 _SHORT_S = 0.5  # for one picture: short enough to go on measuring in any case
 _WORTH_IT = 0.9  # of PyTorch's time: for less gain, nothing is given up
-_FORMAT = 1
+_FORMAT = 2
+_TRY_AGAIN = "it is left out until it changes; `vidsense models measure` gives it another try"
+_MAKE_ANEW = "run `vidsense models quantize` to make it anew; until then it is left out"
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A library or device, and a precision."""
+class Standing:
+    """What computes the pictures at the moment, and what can't."""
 
-    runtime: str
-    precision: str
-
-    @property
-    def label(self) -> str:
-        return f"{self.runtime} {self.precision}"
-
-
-EXACT = Candidate("torch", "fp32")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What was taken, and the milliseconds a picture of all that were measured."""
-
-    runtime: str
-    precision: str
-    ms: dict[str, float]
+    label: str
+    handovers: tuple[Handover, ...] = ()  # since the start
+    left_out: Mapping[str, Failure] = field(default_factory=dict)  # by label: failed before the start, not tried again
 
 
 class MeasuredRuntimes:
-    """The `Runtimes` that choose."""
+    """The `Runtimes` that choose; `standing` may be asked from any thread."""
 
     def __init__(
         self,
@@ -83,115 +64,111 @@ class MeasuredRuntimes:
         precision: str = "auto",
         pictures: Callable[[int], Sequence[Picture]] = made_up_pictures,
         machine: Machine | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """``pictures`` gives those to compare on, of a side in px: a camera's, or made-up ones."""
-        self._folder = cache_dir / FOLDER
+        folder = cache_dir / FOLDER
+        self._here = Installed(
+            folder=folder, threads=threads, runtime=runtime, precision=precision, machine=machine or this_machine()
+        )
+        self._notes = RuntimeNotes(folder)
         self._threads = threads
-        self._runtime = runtime
-        self._precision = precision
         self._pictures = pictures
-        self._machine = machine or this_machine()
+        self._clock = clock or SystemClock()
         self._log = structlog.get_logger()
+        self._tower: FailoverTower | None = None
+        self._left_out: Mapping[str, Failure] = {}
+
+    def standing(self) -> Standing | None:
+        """None before a tower was asked for."""
+        tower = self._tower
+        return None if tower is None else Standing(tower.label, tower.handovers, self._left_out)
 
     def tower(self, model: VisionModel) -> Tower:
         """The tower to use; takes up to a minute the first time, a second or two from then on."""
-        exact = TorchTower(model)
-        candidates = self._candidates(model)
-        if candidates in ([], [EXACT]):
-            return exact
-        key = self._key(model, candidates)
-        if (choice := self._remembered(model, key)) is not None:
+        candidates = self._here.candidates(model)
+        self._left_out = self._failed(model, candidates)
+        for label, failure in self._left_out.items():
+            self._log.warning("runtime_left_out", runtime=label, reason=str(failure), next_step=_next_step(label))
+        usable = [candidate for candidate in candidates if candidate.label not in self._left_out]
+        if usable in ([], [EXACT]):
+            return self._steady(model, TorchTower(model), Choice(EXACT.runtime, EXACT.precision, {}))
+        key = self._key(model, usable)
+        if (choice := self._notes.choice(model.key, key)) is not None:
             try:
-                tower = self._build(model, Candidate(choice.runtime, choice.precision), exact)
+                tower = self._here.build(model, Candidate(choice.runtime, choice.precision))
             except RuntimeUnusableError as fault:
                 self._log.warning("runtime_lost", runtime=choice.runtime, reason=str(fault))
             else:
                 self._log.info("runtime_chosen", runtime=tower.label, ms_per_picture=choice.ms, measured="before")
-                return tower
-        tower, choice = self._choose(model, candidates, exact)
-        self._remember(model, key, choice)
+                return self._steady(model, tower, choice)
+        tower, choice = self._choose(model, usable)
+        self._notes.keep_choice(model.key, key, choice)
         self._log.info("runtime_chosen", runtime=tower.label, ms_per_picture=choice.ms, measured="now")
-        return tower
+        return self._steady(model, tower, choice)
 
-    def _candidates(self, model: VisionModel) -> list[Candidate]:
-        """Those that the settings allow and this machine may have; says what was asked for and is not there."""
-        asked = self._runtime != "auto" or self._precision != "auto"
-        try:
-            there = list(self._there(model, asked=asked))
-        except RuntimeUnusableError as fault:
-            self._log.warning("runtime_unavailable", runtime=self._runtime, reason=str(fault), instead=EXACT.label)
-            return []
-        allowed = [
-            candidate
-            for candidate in there
-            if self._runtime in ("auto", candidate.runtime) and self._precision in ("auto", candidate.precision)
-        ]
-        if asked and not allowed:
-            self._log.warning(
-                "runtime_unavailable",
-                runtime=self._runtime,
-                precision=self._precision,
-                reason=self._why_not(),
-                instead=EXACT.label,
-            )
-        return allowed
-
-    def _there(self, model: VisionModel, *, asked: bool) -> Iterator[Candidate]:
-        yield EXACT
-        cards = [
-            name
-            for name, is_there in (("cuda", torch.cuda.is_available), ("xpu", torch.xpu.is_available))
-            if is_there()
-        ]
-        for card in cards:
-            yield from (Candidate(card, "fp32"), Candidate(card, "bf16"))
-        if self._machine.has_bf16 and (model.worth_converting or asked):
-            yield Candidate("torch", "bf16")
-        if self._runtime in ("openvino", "openvino-gpu"):
-            in_openvino.library()  # asked for by name: its absence is told
-        may = self._runtime not in ("torch", "cuda", "xpu") and in_openvino.is_installed()
-        if may and (model.worth_converting or asked or quantized_path(model, folder=self._folder).exists()):
-            yield from self._in_openvino(model)
-
-    def _in_openvino(self, model: VisionModel) -> Iterator[Candidate]:
-        for device in ("openvino", "openvino-gpu") if in_openvino.has_gpu() else ("openvino",):
-            yield Candidate(device, "fp32")
-            if self._machine.has_bf16 or device == "openvino-gpu":
-                yield Candidate(device, "bf16")
-            if quantized_path(model, folder=self._folder).exists():
-                yield Candidate(device, "int8")
-
-    def _why_not(self) -> str:
-        if self._precision == "int8":
-            return "nothing is quantized yet: run `vidsense models quantize`"
-        if self._precision == "bf16" and self._runtime in ("auto", "torch", "openvino"):
-            return f"{self._machine.name} has no bfloat16"
-        return "this machine has no such device, or its driver is missing"
-
-    def _build(self, model: VisionModel, candidate: Candidate, exact: Tower) -> Tower:
-        """The candidate's tower.
+    def measure_anew(self, model: VisionModel) -> Choice | None:
+        """Forget what was measured and what has failed, and measure now; none where there is nothing to choose.
 
         Raises:
-            RuntimeUnusableError: it can't be had.
+            OSError: the cache can't be changed.
         """
-        if candidate == EXACT:
-            return exact
-        if candidate.runtime in ("torch", "cuda", "xpu"):
-            dtype = torch.bfloat16 if candidate.precision == "bf16" else torch.float32
-            return TorchTower(model, dtype=dtype, device="cpu" if candidate.runtime == "torch" else candidate.runtime)
-        path = quantized_path(model, folder=self._folder)
-        if candidate.precision != "int8":
-            graph = converted(model, folder=self._folder)
-        elif (card := read_card(path)) is None:
-            raise RuntimeUnusableError(f"{path} is damaged: run `vidsense models quantize` again")
-        elif card.machine != self._machine.key:
-            raise RuntimeUnusableError(f"{path} was made on another machine: run `vidsense models quantize` here")
-        else:
-            graph = read_graph(path)
-        device: in_openvino.Device = "GPU" if candidate.runtime == "openvino-gpu" else "CPU"
-        return OpenVinoTower(graph, precision=candidate.precision, threads=self._threads, device=device)
+        self._notes.forget(model.key)
+        self.tower(model)
+        return self._notes.choice(model.key, self._key(model, self._here.candidates(model)))
 
-    def _choose(self, model: VisionModel, candidates: Sequence[Candidate], exact: Tower) -> tuple[Tower, Choice]:
+    def left_out(self, model: VisionModel) -> dict[str, Failure]:
+        """Those that have failed as they are now, by their labels."""
+        return self._failed(model, self._here.candidates(model))
+
+    def _failed(self, model: VisionModel, candidates: Sequence[Candidate]) -> dict[str, Failure]:
+        known = self._notes.failures(model.key)
+        there = {candidate.label: candidate for candidate in candidates}
+        return {
+            label: failure
+            for label, failure in known.items()
+            if label in there and failure.made_of == self._here.made_of(model, there[label])
+        }
+
+    def _steady(self, model: VisionModel, tower: Tower, choice: Choice) -> FailoverTower:
+        """The tower with all those behind it that were measured, the fastest first, and PyTorch's float32 at last."""
+
+        def failed(handover: Handover) -> None:
+            runtime, _, precision = handover.runtime.partition(" ")
+            self._log.warning(
+                "runtime_failed",
+                runtime=handover.runtime,
+                reason=handover.reason,
+                instead=handover.instead,
+                next_step=_next_step(handover.runtime),
+            )
+            made_of = self._here.made_of(model, Candidate(runtime, precision))
+            failed_at = self._clock.now().isoformat(timespec="seconds")
+            self._notes.keep_failure(model.key, handover.runtime, Failure(handover.reason, failed_at, made_of))
+
+        others = sorted(choice.ms.keys() - {tower.label, EXACT.label}, key=lambda label: choice.ms[label])
+        self._tower = FailoverTower(
+            tower,
+            dimension=model.dimension,
+            others=iter(()) if tower.label == EXACT.label else self._others(model, others),
+            on_handover=failed,
+        )
+        return self._tower
+
+    def _others(self, model: VisionModel, labels: Sequence[str]) -> Iterator[Tower]:
+        """Built when they are asked for, PyTorch's float32 last; from weights loaded again where they were let go."""
+        for label in labels:
+            runtime, _, precision = label.partition(" ")
+            try:
+                tower = self._here.build(_whole(model), Candidate(runtime, precision))
+            except RuntimeUnusableError as fault:
+                self._log.warning("runtime_lost", runtime=label, reason=str(fault))
+            else:
+                yield tower
+        yield TorchTower(_whole(model))
+
+    def _choose(self, model: VisionModel, candidates: Sequence[Candidate]) -> tuple[Tower, Choice]:
+        exact = TorchTower(model)
         pictures = list(self._pictures(model.picture_px)) or made_up_pictures(model.picture_px)
         towers = self._usable(model, candidates, exact, pictures)
         if not towers:
@@ -214,7 +191,7 @@ class MeasuredRuntimes:
         towers: dict[Candidate, Tower] = {EXACT: exact} if is_there else {}
         for candidate in (candidate for candidate in candidates if candidate != EXACT):
             try:
-                tower = self._build(model, candidate, exact)
+                tower = self._here.build(model, candidate)
                 spent_s = _one_picture_s(tower, pictures[0])
                 agrees = compared(tower, expected, pictures) if spent_s <= longest_s else None
             except (RuntimeUnusableError, RuntimeError) as error:  # the latter is what PyTorch and OpenVINO raise
@@ -229,38 +206,20 @@ class MeasuredRuntimes:
 
     def _key(self, model: VisionModel, candidates: Sequence[Candidate]) -> dict[str, Any]:
         """What must be the same for a choice to hold; the candidates stand for what is installed and allowed."""
-        openvino = any(candidate.runtime.startswith("openvino") for candidate in candidates)
-        card = read_card(quantized_path(model, folder=self._folder)) if openvino else None
         return {
             "format": _FORMAT,
-            "machine": self._machine.key,
             "model": model.key,
             "threads": self._threads,
-            "torch": torch.__version__,
-            "openvino": in_openvino.version() if openvino else "",
-            "int8": card.sha256 if card else "",
-            "candidates": [candidate.label for candidate in candidates],
+            "candidates": {candidate.label: self._here.made_of(model, candidate) for candidate in candidates},
         }
 
-    def _note(self, model: VisionModel) -> Path:
-        return self._folder / f"{model.key}-choice.json"
 
-    def _remembered(self, model: VisionModel, key: dict[str, Any]) -> Choice | None:
-        try:
-            found = json.loads(self._note(model).read_text(encoding="utf-8"))
-            return Choice(**found["choice"]) if found["key"] == key else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+def _whole(model: VisionModel) -> VisionModel:
+    return replace(model, network=model.fresh()) if model.fresh else model
 
-    def _remember(self, model: VisionModel, key: dict[str, Any], choice: Choice) -> None:
-        note = self._note(model)
-        partial = note.with_suffix(f".{os.getpid()}.partial")
-        try:
-            note.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps({"key": key, "choice": asdict(choice)}, indent=2), encoding="utf-8")
-            partial.replace(note)
-        except OSError as error:
-            self._log.warning("runtime_not_remembered", folder=str(note.parent), reason=error.strerror or str(error))
+
+def _next_step(label: str) -> str:
+    return _MAKE_ANEW if label.endswith("int8") else _TRY_AGAIN
 
 
 def measured_ms(

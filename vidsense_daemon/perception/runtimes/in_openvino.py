@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import warnings
 from dataclasses import asdict, dataclass
@@ -18,6 +19,7 @@ from typing import Any, Literal
 
 import torch
 
+from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.perception.runtimes.tower import Outputs, Pictures, RuntimeUnusableError, VisionModel, first_line
 
 Device = Literal["CPU", "GPU"]
@@ -125,20 +127,26 @@ def quantized_path(model: VisionModel, *, folder: Path) -> Path:
 def save_graph(graph: Any, path: Path, card: Card | None = None) -> None:
     """Keep a graph and then its card: without a whole card it counts as none.
 
+    New files take the old ones' names: a daemon that runs has the old ones mapped into its memory, and would die of a
+    bus error if they were written over.
+
     Raises:
         RuntimeUnusableError: the cache takes no more.
     """
     card_path = path.with_suffix(".json")
+    new = path.with_name(f"{path.stem}.{os.getpid()}.new.xml")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        library().save_model(graph, new)  # weights in half precision: 172 MB of a ViT-B/16, and the same answers
         card_path.unlink(missing_ok=True)
-        library().save_model(graph, path)  # weights in half precision: 172 MB of a ViT-B/16, and the same answers
+        for suffix in (".bin", ".xml"):
+            new.with_suffix(suffix).replace(path.with_suffix(suffix))
         values = asdict(card) if card else {}
         values |= {"sha256": _sha256(path), "version": version(), "format": _CARD_FORMAT}
-        partial = card_path.with_suffix(".partial")
-        partial.write_text(json.dumps(values, indent=2), encoding="utf-8")
-        partial.replace(card_path)
+        replace_file(card_path, json.dumps(values, indent=2).encode())
     except (OSError, RuntimeError) as error:
+        for suffix in (".bin", ".xml"):
+            new.with_suffix(suffix).unlink(missing_ok=True)
         raise RuntimeUnusableError(f"cannot keep the converted model in {path.parent}: {first_line(error)}") from error
 
 

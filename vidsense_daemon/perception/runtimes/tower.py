@@ -8,7 +8,7 @@ An encoder brings a `VisionModel`, its picture side as a PyTorch network that be
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,10 +38,13 @@ class VisionModel:
     network: nn.Module
     key: str  # names weights and preprocessing; goes into file names
     picture_px: int
+    dimension: int  # D
     pictures_at_once: int  # what PyTorch does best with
     attends: bool  # a transformer: quantized in another way
     exact_parts: tuple[str, ...]  # regular expressions of layers' names that eight bits would harm
     worth_converting: bool  # whether `auto` looks beyond PyTorch before anybody has quantized it
+    # loads the network once more, for an encoder that lets its weights go when another library computes it
+    fresh: Callable[[], nn.Module] | None = None
 
 
 class Tower(Protocol):
@@ -120,8 +123,10 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def first_line(error: BaseException) -> str:
     """What an error says, for one line of a log."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    lines = (line.strip() for line in str(error).splitlines())
+    return next((line for line in lines if line and not line.startswith(_PLACES)), type(error).__name__)
 
 
+_PLACES = ("Exception from ", "Check '")  # OpenVINO begins with where in its sources; what went wrong follows
 _SHORTEST = 1e-12  # as functional.normalize has it
 _CARD_PICTURES_AT_ONCE = 32
