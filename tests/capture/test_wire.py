@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsense_daemon.capture.faults import CameraError
-from vidsense_daemon.capture.wire import Assembler, FramePacker, Message, pack, pack_frame, unpack_frame
+from vidsense_daemon.capture.wire import Assembler, FramePacker, Message, pack, pack_frame, rest_of, unpack_frame
 from vidsense_daemon.domain.frames import Box, Frame, Still, View
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
@@ -42,6 +42,15 @@ def frame(*, full: bool) -> Frame:
         block_change=12.5,
         block_changes=np.arange(0, 75, 0.25, dtype=np.float16).reshape(15, 20) if full else None,
     )
+
+
+@given(st.lists(st.binary(max_size=5)), st.integers(min_value=0, max_value=30))
+def test_what_is_left_to_write_begins_where_the_pipe_was_full(pieces: list[bytes], written_bytes: int) -> None:
+    """A pipe that takes half a frame is given the other half next."""
+    rest = rest_of(pieces, written_bytes)
+
+    assert b"".join(rest) == b"".join(pieces)[written_bytes:]
+    assert all(len(piece) for piece in rest)
 
 
 @pytest.mark.parametrize("full", [True, False])

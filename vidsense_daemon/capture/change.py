@@ -42,6 +42,7 @@ _LIGHT_ROUNDS = 4  # fit, leave out what fits worst, fit again: what moves must 
 _LIGHT_KEPT_RATIO = 0.7
 _LARGEST_GAIN = 1.8
 _MOST_LEVELS = 255
+_GREY = np.uint8(128)  # of a chroma sample
 _OVER_NOISE = 7  # medians of the noise: 4.7 standard deviations, beyond which one pixel in 400,000 strays
 
 
@@ -89,7 +90,8 @@ class GreySwitch:
 
     def switched(self, chroma: NDArray[np.uint8]) -> bool:
         """Whether this picture, given by its chroma planes, is on the other side than the one before."""
-        levels = float(np.abs(chroma[..., ::_THIN, ::_THIN].astype(np.int16) - 128).mean())
+        thin = chroma[..., ::_THIN, ::_THIN]
+        levels = float(_apart(thin, _GREY).sum()) / thin.size
         before = self._grey
         if levels < self._GREY_LEVELS:
             self._grey = True
@@ -115,11 +117,11 @@ class ChangeGate:
         self._zones = dict(zones or {})
         self._before: Luma | None = None
         self._sent: Luma | None = None
+        self._apart: tuple[Luma, Luma] | None = None  # a picture, and how far the present one is from it
 
     def forget(self) -> None:
         """The next picture has nothing to be compared with: a new run."""
-        self._before = None
-        self._sent = None
+        self._before = self._sent = self._apart = None
 
     def block_changes(self, change: Change) -> Blocks | None:
         """Grey levels: how much each block of the present picture differs from the last one asked about.
@@ -131,31 +133,31 @@ class ChangeGate:
         self._sent = luma
         if luma is None or before is None or change.scene_changed:
             return None
+        if self._apart is not None and self._apart[0] is before:  # while busy every look is sent: it is known already
+            return _changes_of_blocks(self._apart[1], self._counted)
         shown = change.relit.applied(before) if change.relit else before
-        return _changes_of_blocks(luma, shown, self._counted)
+        brighter, _ = _brightness_and_noise(luma, shown)
+        return _changes_of_blocks(_apart(luma, _brightened(shown, brighter)), self._counted)
 
     def compare(self, luma: Luma) -> Change:
         """What changed since the last call; nothing at the first one."""
-        before, self._before = self._before, luma
+        before, self._before, self._apart = self._before, luma, None
         if before is None:
             return _STILL
-        light, shown = None, before
-        changed = _changed(luma, before, self._threshold_levels)
-        if _everywhere(changed):
+        light, shown, apart = None, before, _apart(luma, before)
+        if _everywhere(changed := apart > self._threshold_levels):
             light = _light_between(before, luma)
             shown = light.applied(before)
-            relit = _changed(luma, shown, self._threshold_levels)
-            if not light.is_exposure or _everywhere(relit):
-                ratio = float(self._counting(changed).mean())
+            apart = _apart(luma, shown)
+            if not light.is_exposure or _everywhere(apart > self._threshold_levels):
+                ratio = _ratio(self._counting(changed))
                 return Change(ratio, moving=False, box=None, scene_changed=True, zones=())
-            changed = relit
         brighter, noise_levels = _brightness_and_noise(luma, shown)
-        threshold_levels = max(self._threshold_levels, _OVER_NOISE * noise_levels)
-        if brighter or threshold_levels > self._threshold_levels:
-            shown = Light(1.0, brighter).applied(shown) if brighter else shown
-            changed = _changed(luma, shown, threshold_levels)
-        changed = self._counting(changed)
-        ratio = float(changed.mean())
+        if brighter:
+            apart = _apart(luma, _brightened(shown, brighter))
+        self._apart = before, apart
+        changed = self._counting(apart > max(self._threshold_levels, _OVER_NOISE * noise_levels))
+        ratio = _ratio(changed)
         box = _largest(changed) if ratio > self._changed_ratio else None
         zones = self._zones_of(changed) if box else ()
         return Change(ratio, moving=box is not None, box=box, scene_changed=False, zones=zones, relit=light)
@@ -164,9 +166,11 @@ class ChangeGate:
         return changed if self._counted is None else changed & self._counted
 
     def _zones_of(self, changed: Mask) -> tuple[str, ...]:
-        return tuple(
-            name for name, zone in self._zones.items() if (changed & zone).sum() > self._changed_ratio * changed.size
-        )
+        return tuple(name for name, zone in self._zones.items() if _ratio(changed & zone) > self._changed_ratio)
+
+
+def _ratio(changed: Mask) -> float:
+    return int(np.count_nonzero(changed)) / changed.size
 
 
 def _light_between(before: Luma, after: Luma) -> Light:
@@ -182,9 +186,15 @@ def _light_between(before: Luma, after: Luma) -> Light:
     return Light(gain, offset)
 
 
-def _changed(luma: Luma, before: Luma, threshold_levels: float) -> Mask:
-    # the difference without a sign, in bytes: three times as fast as subtracting wider numbers
-    return (np.maximum(luma, before) - np.minimum(luma, before)) > threshold_levels
+def _apart(a: NDArray[np.uint8], b: NDArray[np.uint8] | np.uint8) -> NDArray[np.uint8]:
+    """The difference without a sign, in bytes: three times as fast as subtracting wider numbers."""
+    apart: NDArray[np.uint8] = np.maximum(a, b)
+    apart -= np.minimum(a, b)
+    return apart
+
+
+def _brightened(luma: Luma, levels: int) -> Luma:
+    return Light(1.0, levels).applied(luma) if levels else luma
 
 
 def _brightness_and_noise(luma: Luma, before: Luma) -> tuple[int, int]:
@@ -194,28 +204,27 @@ def _brightness_and_noise(luma: Luma, before: Luma) -> tuple[int, int]:
     return brighter, _middle(np.abs(difference - brighter))
 
 
-def _changes_of_blocks(luma: Luma, before: Luma, counted: Mask | None) -> Blocks:
-    """Mean absolute difference within each block of 16 × 12 px, the whole picture's brightness aside."""
-    brighter = _middle(luma[::_THIN, ::_THIN].astype(np.int16) - before[::_THIN, ::_THIN])
-    shown = Light(1.0, brighter).applied(before) if brighter else before
-    difference = np.maximum(luma, shown) - np.minimum(luma, shown)
+def _changes_of_blocks(apart: Luma, counted: Mask | None) -> Blocks:
+    """Mean absolute difference within each block of 16 × 12 px."""
     if counted is not None:
-        difference = difference * counted
-    blocks = difference.reshape(BLOCK_ROWS, _BLOCK_HEIGHT_PX, BLOCK_COLUMNS, _BLOCK_WIDTH_PX)
-    levels: NDArray[np.float64] = blocks.sum(axis=(1, 3), dtype=np.uint32) / (_BLOCK_HEIGHT_PX * _BLOCK_WIDTH_PX)
+        apart = apart * counted
+    # rows first: adding whole rows of short numbers takes a quarter of the time of adding blocks
+    strips = apart.reshape(BLOCK_ROWS, _BLOCK_HEIGHT_PX, GATE_WIDTH_PX).sum(axis=1, dtype=np.uint16)
+    blocks = strips.reshape(BLOCK_ROWS, BLOCK_COLUMNS, _BLOCK_WIDTH_PX).sum(axis=2)
+    levels: NDArray[np.float64] = blocks / (_BLOCK_HEIGHT_PX * _BLOCK_WIDTH_PX)
     return levels.astype(np.float16)
 
 
 def _middle(differences: NDArray[np.int16]) -> int:
     """The median of whole numbers within ±510, by counting: five times as fast as by sorting."""
     counts = np.bincount((differences + 2 * _MOST_LEVELS).ravel())
-    return int(np.searchsorted(np.cumsum(counts), differences.size // 2, side="right")) - 2 * _MOST_LEVELS
+    return int(counts.cumsum().searchsorted(differences.size // 2, side="right")) - 2 * _MOST_LEVELS
 
 
 def _cell_counts(changed: Mask) -> NDArray[np.uint64]:
     """(30, 40): changed pixels in each cell. Eight booleans are one 64-bit number; a product adds its bytes up."""
-    eights = (changed.view(np.uint64) * np.uint64(0x0101010101010101)) >> np.uint64(56)  # (180, 40)
-    counts: NDArray[np.uint64] = eights.reshape(_ROWS, _CELL_HEIGHT_PX, _COLUMNS).sum(axis=1)
+    eights = changed.view(np.uint64).reshape(_ROWS, _CELL_HEIGHT_PX, _COLUMNS).sum(axis=1)  # six rows' booleans at most
+    counts: NDArray[np.uint64] = (eights * np.uint64(0x0101010101010101)) >> np.uint64(56)
     return counts
 
 

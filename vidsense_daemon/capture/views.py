@@ -107,11 +107,10 @@ class Scaler:
     def cut(self, picture: WorkingPicture, square: Square) -> Picture:
         """(S, S, 3): one part of the picture as RGB."""
         left, top, right, bottom = square
-        chroma = picture.chroma[:, top // 2 : bottom // 2, left // 2 : right // 2]
-        luma = picture.luma[top:bottom, left:right]
-        is_whole = luma.shape == picture.luma.shape
-        to_side = self._whole_to_side if is_whole else self._part_to_side
-        part = np.concatenate([luma.reshape(-1), chroma.reshape(-1)]).reshape(-1, right - left)
+        if (right - left, bottom - top) == (picture.width_px, picture.height_px):
+            to_side, part = self._whole_to_side, picture.planes
+        else:
+            to_side, part = self._part_to_side, _part(picture, square)
         # without a copy, but rounding heights down to a multiple of 4: the planes of others would start too early
         make = av.VideoFrame.from_numpy_buffer if (bottom - top) % 4 == 0 else av.VideoFrame.from_ndarray
         frame = make(part, format="yuv420p")
@@ -156,6 +155,14 @@ class Scaler:
         return encode_jpeg(full), full.width, full.height
 
 
+def _part(picture: WorkingPicture, square: Square) -> Levels:
+    """(h·3/2, w): a copy of a part's planes."""
+    left, top, right, bottom = square
+    luma = picture.luma[top:bottom, left:right]
+    chroma = picture.chroma[:, top // 2 : bottom // 2, left // 2 : right // 2]
+    return np.concatenate([luma.reshape(-1), chroma.reshape(-1)]).reshape(-1, right - left)
+
+
 def encode_jpeg(frame: av.VideoFrame) -> bytes:
     """FFmpeg's own encoder takes the planes as they are: no RGB array of the full picture is made."""
     encoder = av.CodecContext.create("mjpeg", "w")
@@ -185,14 +192,17 @@ def square_around(box: Box, width_px: int, height_px: int) -> Square:
     longer_px = max((box.right - box.left) * width_px, (box.bottom - box.top) * height_px)
     half_px = _MARGIN * longer_px + _MARGIN_PX
     left, right = _inside(x * width_px - half_px, x * width_px + half_px, width_px)
-    top, bottom = _inside(y * height_px - half_px, y * height_px + half_px, height_px)
+    top, bottom = _inside(y * height_px - half_px, y * height_px + half_px, height_px, step_px=4)
     return left, top, right, bottom
 
 
-def _inside(start: float, end: float, size_px: int) -> tuple[int, int]:
-    """Cut at the picture's edges, on even px because two of them share a chroma sample."""
-    first = max(0, min(int(start) // 2 * 2, size_px - _SMALLEST_PX))
-    last = min(size_px, max(-(-int(end) // 2) * 2, first + _SMALLEST_PX))
+def _inside(start: float, end: float, size_px: int, *, step_px: int = 2) -> tuple[int, int]:
+    """Cut at the picture's edges, on even px because two of them share a chroma sample.
+
+    Heights that four divides are cut for less (`Scaler.cut`).
+    """
+    first = max(0, min(int(start) // step_px * step_px, size_px - _SMALLEST_PX))
+    last = min(size_px, max(-(-int(end) // step_px) * step_px, first + _SMALLEST_PX))
     return first, last
 
 

@@ -27,6 +27,7 @@ from vidsense_daemon.capture.faults import CameraError, Fault
 from vidsense_daemon.domain.frames import BLOCK_COLUMNS, BLOCK_ROWS, Blocks, Box, Frame, Picture, Still, View
 
 _PREFIX = struct.Struct("!II")
+_JSON = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each message
 _BLOCK = np.dtype("<f2")
 _BACKGROUNDS = (1, 3)  # their places among a frame's pictures: the whole picture's and the crop's
 _LONGEST_HEADER_BYTES = 64 * 1024
@@ -48,8 +49,18 @@ class Message:
 
 def pack(header: dict[str, Any], blobs: Sequence[bytes | memoryview] = ()) -> list[bytes | memoryview]:
     """The pieces to write, in order."""
-    head = json.dumps({**header, "sizes": [len(blob) for blob in blobs]}, separators=(",", ":")).encode()
+    head = _JSON.encode({**header, "sizes": [len(blob) for blob in blobs]}).encode()
     return [_PREFIX.pack(len(head), sum(len(blob) for blob in blobs)) + head, *blobs]
+
+
+def rest_of(pieces: Sequence[bytes | memoryview], written_bytes: int) -> list[bytes | memoryview]:
+    """What is left to write when so many bytes of the pieces are written."""
+    rest: list[bytes | memoryview] = []
+    for piece in pieces:
+        if written_bytes < len(piece):
+            rest.append(memoryview(piece)[written_bytes:] if written_bytes else piece)
+        written_bytes = max(0, written_bytes - len(piece))
+    return rest
 
 
 class Assembler:
@@ -166,7 +177,9 @@ def pack_frame(frame: Frame, *, as_before: Sequence[int] = ()) -> list[bytes | m
         "blocks": frame.block_changes is not None,
     }
     blobs: list[bytes | memoryview] = [
-        picture.tobytes() for place, picture in enumerate(pictures) if picture is not None and place not in as_before
+        np.ascontiguousarray(picture).reshape(-1).data
+        for place, picture in enumerate(pictures)
+        if picture is not None and place not in as_before
     ]
     if frame.block_changes is not None:
         blobs.append(frame.block_changes.astype(_BLOCK).tobytes())
