@@ -64,6 +64,7 @@ def fill(database: Database, count: int) -> None:
                     "trigger": f"trigger_{place % 3}",
                     "severity": ("info", "warning", "alert")[place % 3],
                     "at": at_ms,
+                    "details": json.dumps({"objects": [nouns[place % 8]], "actions": ["stands there"]}),
                     "summary": f"A {nouns[place % 8]} at the {places[place * 7 % 6]}, number {place % 977}.",
                     "new": place >= count - 200,
                 }
@@ -78,7 +79,7 @@ _FILL = (
         " 'a person', :severity, 'live', 'closed', 'r', 'builtin-1', :at, :at + 4000, 0, 4, 0.3, '[]', :at)"
     ),
     "INSERT INTO descriptions (event_id, status) VALUES (:id, 'done')",
-    "UPDATE descriptions SET summary = :summary WHERE event_id = :id",
+    "UPDATE descriptions SET summary = :summary, details = :details WHERE event_id = :id",
     "INSERT INTO acknowledgements SELECT :id, :at WHERE NOT :new",
 )
 

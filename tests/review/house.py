@@ -242,13 +242,20 @@ class House:
         words: Description | None = None,
         describe: bool = True,
         lasts_s: float = 4.0,
+        labels: tuple[str, ...] = (),
         day: datetime = scenes.NOON,
     ) -> str:
         """An event that began ``minutes`` after noon, closed and described; its id."""
         started_at = day + timedelta(minutes=minutes)
         id_ = f"{round(started_at.timestamp() * 1000)}-{len(self.rooms.archive.find(limit=10_000)):06d}"
         event = scenes.event(
-            id_, camera=camera, trigger=trigger, severity=severity, started_at=started_at, lasts_s=lasts_s
+            id_,
+            camera=camera,
+            trigger=trigger,
+            severity=severity,
+            started_at=started_at,
+            lasts_s=lasts_s,
+            labels=labels,
         )
         window = scenes.window(camera=camera, run_id=id_, at=started_at)
         jpegs = {role: picture(f"{camera} {role}") for role in ("first", "peak", "last")}

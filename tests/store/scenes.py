@@ -92,6 +92,7 @@ def event(
     source: Source = Source.LIVE,
     started_at: datetime = NOON,
     lasts_s: float = 4.0,
+    labels: tuple[str, ...] = (),
 ) -> Event:
     return Event(
         id=id_,
@@ -110,6 +111,7 @@ def event(
         score=0.25,
         first_box=Box(0.1, 0.2, 0.3, 0.4),
         zones=("porch",),
+        labels=labels,
     )
 
 

@@ -132,7 +132,7 @@ class EventsApi:
         self,
         camera: NameQuery = None,
         trigger: NameQuery = None,
-        label: Annotated[str | None, Query(max_length=100, description="part of what the describer saw")] = None,
+        label: Annotated[str | None, Query(max_length=100, description="part of what it shows")] = None,
         severity: Severity | None = None,
         source: Source | None = None,
         reviewed: bool | None = None,

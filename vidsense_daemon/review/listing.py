@@ -1,13 +1,13 @@
 """Pages of events, narrowed to what somebody wants to see.
 
-All but the label is the archive's to narrow. Labels are a model's words and stand in no column: they are looked at
-here, page by page, and at most `_MOST_LOOKED_AT` events a request, since a rare one in a million events must not hold a
-thread. The cursor then says how far the look went, and the next page goes on from there.
+Labels are many words of an event and stand in no index: a request looks at `_MOST_LOOKED_AT` events at most, since a
+rare one in a million events must not hold a thread. The cursor then says how far the look went, and the next page goes
+on from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,8 +15,7 @@ from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.events import EventRecord, Severity, Source, Verdict
 from vidsense_daemon.review.ports import Archive, Feedback, Opinion, Pins
 
-_MOST_LOOKED_AT = 1000
-_BATCH = 250
+_MOST_LOOKED_AT = 10_000
 CURSOR_PATTERN = r"^\d{1,15}:[A-Za-z0-9_-]{1,64}$"
 
 
@@ -72,15 +71,11 @@ class Listing:
 
     def page(self, wanted: Wanted, *, limit: int, cursor: str | None = None) -> Page:
         """At most ``limit`` events after ``cursor``; fewer, with a cursor, when the look was cut short."""
-        items: list[Listed] = []
-        last, batch = cursor, limit + 1 if wanted.label is None else _BATCH
-        for looked_at, listed in enumerate(self._all(wanted, batch=batch, cursor=cursor)):
-            if len(items) == limit or looked_at == _MOST_LOOKED_AT:
-                return Page(tuple(items), last)
-            last = cursor_of(listed.record)
-            if _has_label(wanted.label, listed):
-                items.append(listed)
-        return Page(tuple(items), None)
+        last = None if wanted.label is None else self._end_of_look(wanted, cursor)
+        records = self._find(wanted, limit=limit + 1, cursor=cursor, last=last)
+        if len(records) > limit:
+            return Page(tuple(self.of(records[:limit])), cursor_of(records[limit - 1]))
+        return Page(tuple(self.of(records)), last)
 
     def of(self, records: list[EventRecord]) -> list[Listed]:
         """These with their marks."""
@@ -105,25 +100,31 @@ class Listing:
             and _has_label(wanted.label, listed)
         )
 
-    def _all(self, wanted: Wanted, *, batch: int, cursor: str | None) -> Iterator[Listed]:
-        while True:
-            records = self._archive.find(
-                camera=wanted.camera,
-                trigger=wanted.trigger,
-                source=wanted.source,
-                severity=wanted.severity,
-                acknowledged=wanted.reviewed,
-                pinned=wanted.pinned,
-                verdict=wanted.verdict,
-                since=wanted.since,
-                until=wanted.until,
-                limit=batch,
-                cursor=cursor,
-            )
-            yield from self.of(records)
-            if len(records) < batch:
-                return
-            cursor = cursor_of(records[-1])
+    def _end_of_look(self, wanted: Wanted, cursor: str | None) -> str | None:
+        """The cursor of the last event that one request looks at; none when no more are left.
+
+        Counted are all events of the time, since passing by those that do not fit takes time as well.
+        """
+        skip = _MOST_LOOKED_AT - 1
+        found = self._archive.find(since=wanted.since, until=wanted.until, limit=1, skip=skip, cursor=cursor)
+        return cursor_of(found[0]) if found else None
+
+    def _find(self, wanted: Wanted, *, limit: int, cursor: str | None, last: str | None) -> list[EventRecord]:
+        return self._archive.find(
+            camera=wanted.camera,
+            trigger=wanted.trigger,
+            source=wanted.source,
+            severity=wanted.severity,
+            acknowledged=wanted.reviewed,
+            pinned=wanted.pinned,
+            verdict=wanted.verdict,
+            since=wanted.since,
+            until=wanted.until,
+            label=wanted.label,
+            limit=limit,
+            cursor=cursor,
+            last=last,
+        )
 
 
 def cursor_of(record: EventRecord) -> str:
@@ -132,9 +133,9 @@ def cursor_of(record: EventRecord) -> str:
 
 
 def labels_of(record: EventRecord) -> tuple[str, ...]:
-    """What the describer says is there and happens, each once; empty until an event is described."""
+    """What it shows: the vocabulary's words, then what the describer says is there and happens; each once."""
     details = record.description.details if record.description else {}
-    found: dict[str, None] = {}
+    found: dict[str, None] = dict.fromkeys(record.event.labels)
     for key in ("objects", "actions"):
         values = details.get(key)
         # the details are a model's answer: nothing is certain about their form

@@ -49,10 +49,17 @@ class Archive(Protocol):
         verdict: Verdict | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        label: str | None = None,
         limit: int = 50,
+        skip: int = 0,
         cursor: str | None = None,
+        last: str | None = None,
     ) -> list[EventRecord]:
-        """Events that began in ``since`` ≤ t < ``until``, newest first; after ``cursor``, `<started_at_ms>:<id>`."""
+        """Events that began in ``since`` ≤ t < ``until``, newest first, without the newest ``skip``.
+
+        They come after ``cursor`` and not after ``last``; both are `<started_at_ms>:<id>`. ``label`` is part of what an
+        event shows.
+        """
 
     def began_between(self, since: datetime, until: datetime, *, camera: str | None, limit: int) -> Sequence[Event]:
         """The newest events that began in ``since`` ≤ t < ``until``."""

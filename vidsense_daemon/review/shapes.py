@@ -70,6 +70,7 @@ class EventJson(BaseModel):
     score: Annotated[float, Field(description="the highest, in spreads of the encoder's space over background")]
     encoder: str
     zones: list[str]
+    labels: Annotated[list[str], Field(description="what it shows, in words of the vocabulary, clearest first")]
     explanation: Annotated[str, Field(description="why it is novelty or tamper; empty for a trigger's event")]
     nearest_at_ms: Annotated[int | None, Field(description="when the camera saw what is most like it")]
     first_box: Edges
@@ -138,6 +139,7 @@ def event_json(record: EventRecord, marks: Marks) -> EventJson:
         score=event.score,
         encoder=event.encoder,
         zones=list(event.zones),
+        labels=list(event.labels),
         explanation=event.explanation,
         nearest_at_ms=to_ms(event.nearest_at) if event.nearest_at else None,
         first_box=_edges(event.first_box),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, tuple_
+from sqlalchemy import ColumnElement, exists, func, or_, select, tuple_
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.base.errors import StoreError
@@ -49,15 +50,19 @@ class EventArchive:
         verdict: Verdict | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        label: str | None = None,
         limit: int = 50,
+        skip: int = 0,
         cursor: str | None = None,
+        last: str | None = None,
     ) -> list[EventRecord]:
-        """Events that began in ``since`` ≤ t < ``until``, newest first.
+        """Events that began in ``since`` ≤ t < ``until``, newest first, without the newest ``skip``.
 
         For the next page pass the last record's `cursor_of` as ``cursor``; events stored meanwhile don't shift it.
+        ``label`` is part of what an event shows. No index knows it: ``last``, a cursor too, ends the look there.
         """
         c = tables.events.c
-        wanted = select(c.id).order_by(c.started_at_ms.desc(), c.id.desc()).limit(limit)
+        wanted = select(c.id).order_by(c.started_at_ms.desc(), c.id.desc()).limit(limit).offset(skip)
         for column, value in ((c.camera, camera), (c.trigger, trigger), (c.source, source), (c.severity, severity)):
             if value is not None:
                 wanted = wanted.where(column == str(value))
@@ -71,12 +76,9 @@ class EventArchive:
         if verdict is not None:
             judged = select(tables.feedback.c.event_id).where(tables.feedback.c.verdict == verdict.value)
             wanted = wanted.where(c.id.in_(judged))
-        if since is not None:
-            wanted = wanted.where(c.started_at_ms >= to_ms(since))
-        if until is not None:
-            wanted = wanted.where(c.started_at_ms < to_ms(until))
-        if cursor is not None:
-            wanted = wanted.where(tuple_(c.started_at_ms, c.id) < tuple_(*_read_cursor(cursor)))
+        if label is not None:
+            wanted = wanted.where(_shows(label))
+        wanted = wanted.where(*_between(since, until, cursor, last))
         with self._database.read() as connection:
             ids = list(connection.execute(wanted).scalars())
             return load_records(connection, ids, self._media)
@@ -122,6 +124,34 @@ class EventArchive:
             counts = {name: connection.execute(question).scalar_one() for name, question in questions.items()}
             deliveries = {row.status: row.many for row in connection.execute(states)}
         return counts | {f"deliveries_{status.value}": deliveries.get(status.value, 0) for status in DeliveryStatus}
+
+
+def _between(
+    since: datetime | None, until: datetime | None, cursor: str | None, last: str | None
+) -> Iterator[ColumnElement[bool]]:
+    c = tables.events.c
+    place = tuple_(c.started_at_ms, c.id)
+    if since is not None:
+        yield c.started_at_ms >= to_ms(since)
+    if until is not None:
+        yield c.started_at_ms < to_ms(until)
+    if cursor is not None:
+        yield place < tuple_(*_read_cursor(cursor))
+    if last is not None:
+        yield place >= tuple_(*_read_cursor(last))
+
+
+def _shows(label: str) -> ColumnElement[bool]:
+    """Whether it is part of an event's labels or of what the describer saw and saw happen."""
+    d = tables.descriptions.c
+
+    def holds(text: ColumnElement[str]) -> ColumnElement[bool]:
+        # SQLite knows no capitals but ASCII's: a word with others is found as it is written
+        return (func.instr(func.lower(text), label.lower()) > 0) | (func.instr(text, label) > 0)
+
+    seen = (holds(func.json_extract(d.details, path)) for path in ("$.objects", "$.actions"))
+    described = exists().where(d.event_id == tables.events.c.id, or_(*seen))
+    return holds(tables.events.c.labels) | described
 
 
 def cursor_of(record: EventRecord) -> str:
