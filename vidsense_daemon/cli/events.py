@@ -158,8 +158,9 @@ def _lines(record: EventRecord) -> Iterator[str]:
     yield f"{event.id}  {event.state.value}, {event.source.value}"
     yield f"  camera       {event.camera}" + (f" ({', '.join(event.zones)})" if event.zones else "")
     yield f"  trigger      {event.trigger}: {event.prompt}  [{event.severity.value}]"
+    film = "recording" if event.source is Source.REPLAY else "stream"
     for name, at, pts_s in (("from", event.started_at, event.started_pts_s), ("to", event.ended_at, event.ended_pts_s)):
-        yield f"  {name:<11}  {at.astimezone():%Y-%m-%d %H:%M:%S}  ({pts_s:.1f} s of the stream)"
+        yield f"  {name:<11}  {at.astimezone():%Y-%m-%d %H:%M:%S}  ({pts_s:.1f} s of the {film})"
     if event.explanation:
         yield f"  because      {event.explanation}"
     if event.labels:

@@ -61,8 +61,8 @@ def _replay(args: argparse.Namespace) -> int:
         try:
             replay = Replay(settings, camera=camera, storage=storage, on_progress=_show_in(status))
             count = 0
-            for record in replay.events(args.files, started_at=started_at):
-                say_json(event_json(record))
+            for file, record in replay.events(args.files, started_at=started_at):
+                say_json({"file": str(file.resolve()), **event_json(record)})
                 count += 1
         finally:
             storage.close()

@@ -60,10 +60,8 @@ class Replay:
         self._on_progress = on_progress
         self._sink = _ClosedEvents(storage.events)
         self._mailbox = FrameMailbox(frames_per_camera=16, lossless=True)
-        backend = backends.choose_encoder(settings.encoder, state_dir=storage.state_dir)
-        encoder = backends.build_encoder(
+        encoder, backend = backends.open_encoder(
             settings.encoder,
-            backend=backend,
             state_dir=storage.state_dir,
             runtimes=backends.build_runtimes(settings.encoder, storage),
         )
@@ -93,8 +91,8 @@ class Replay:
         self._description = DescriptionWork(queue, describer, BuiltinDescriber(zone=zone))
         self._told: set[str] = set()
 
-    def events(self, files: Sequence[Path], *, started_at: datetime) -> Iterator[EventRecord]:
-        """Every event as soon as it is described; the last file's remain until its end.
+    def events(self, files: Sequence[Path], *, started_at: datetime) -> Iterator[tuple[Path, EventRecord]]:
+        """Every event as soon as it is described, with the file that shows it; the last file's remain until its end.
 
         Raises:
             StreamError: a file can't be read as video to its end; events of what could be read have been given.
@@ -106,12 +104,12 @@ class Replay:
                 for frames in self._frames_of(file, started_at=started_at):
                     self._perceiver.process(frames)
                     last_at = frames[-1].captured_at
-                    yield from self._described()
+                    yield from ((file, record) for record in self._described())
                     self._on_progress(Progress(file, frames[-1].pts_s, len(self._told)))
             except StreamError as error:
                 problem = error
             self._perceiver.finish()
-            yield from self._described()
+            yield from ((file, record) for record in self._described())
             if problem is not None:
                 raise problem
             started_at = max(started_at, last_at) + _BETWEEN_FILES
