@@ -5,31 +5,16 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from cameras import make_clip
 
 from vidsense_daemon.capture.options import StreamOptions
-from vidsense_daemon.capture.watching import Outlet, watch
-from vidsense_daemon.capture.wire import Assembler, unpack_frame
+from vidsense_daemon.capture.watching import watch
 from vidsense_daemon.domain.frames import Frame
 
-
-class Pipe(Outlet):
-    """Keeps the frames that would go to the daemon."""
-
-    def __init__(self, picture_px: int) -> None:
-        self.frames: list[Frame] = []
-        self._picture_px = picture_px
-        self._assembler = Assembler()
-
-    def send(self, pieces: list[bytes | memoryview]) -> None:
-        for message in self._assembler.feed(b"".join(pieces)):
-            self.frames.append(unpack_frame(message, camera="yard", picture_px=self._picture_px))
-
-    def say(self, kind: str, **values: Any) -> None:
-        """Progress: nobody asks."""
+from .watched import Pipe
 
 
 def frames_of(clip: Path, pace: Literal["asap", "live"]) -> list[Frame]:

@@ -1,9 +1,9 @@
-"""A supervisor at work in its worker thread, and all it said, for tests."""
+"""A supervisor at work in its worker thread, and all it said, for tests; and a pipe that keeps what is written."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from cameras import WAIT_LIMIT_S, wait_until
 
@@ -12,7 +12,25 @@ from vidsense_daemon.capture.faults import Fault
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.state import CameraPhase, CameraState, CutClip
 from vidsense_daemon.capture.supervisor import CameraSupervisor
+from vidsense_daemon.capture.watching import Outlet
+from vidsense_daemon.capture.wire import Assembler, unpack_frame
 from vidsense_daemon.domain.frames import Frame
+
+
+class Pipe(Outlet):
+    """Keeps the frames that would go to the daemon."""
+
+    def __init__(self, picture_px: int) -> None:
+        self.frames: list[Frame] = []
+        self._picture_px = picture_px
+        self._assembler = Assembler()
+
+    def send(self, pieces: list[bytes | memoryview]) -> None:
+        for message in self._assembler.feed(b"".join(pieces)):
+            self.frames.append(unpack_frame(message, camera="yard", picture_px=self._picture_px))
+
+    def say(self, kind: str, **values: Any) -> None:
+        """Progress: nobody asks."""
 
 
 class Watched:

@@ -27,7 +27,7 @@ def clipping_of(rooms: Rooms, *, min_free_bytes: int = 0) -> Clipping:
     clipping = Clipping(ClipStore(database=rooms.database, media=rooms.media), min_free_bytes=lambda: min_free_bytes)
     options = StreamOptions(url="rtsp://camera/", clips=True)
     watching = CameraSupervisor("front_door", options, on_frame=lambda _frame: None, on_state=lambda _state: None)
-    clipping.watch("front_door", watching)
+    clipping.watch("front_door", watching, has_clips=True)
     return clipping
 
 
@@ -72,3 +72,34 @@ def test_a_nearly_full_disk_gets_no_clips(rooms: Rooms, capsys: pytest.CaptureFi
 
     assert rooms.archive.get("1-e").clip is None  # type: ignore[union-attr]
     assert "clip_left_out" in capsys.readouterr().out
+
+
+class NotedSupervisor(CameraSupervisor):
+    """Notes what it is told of events."""
+
+    def __init__(self) -> None:
+        options = StreamOptions(url="rtsp://camera/")
+        super().__init__("front_door", options, on_frame=lambda _frame: None, on_state=lambda _state: None)
+        self.told: list[tuple[str, str]] = []
+
+    def begin_event(self, event_id: str) -> None:
+        self.told.append(("begins", event_id))
+        super().begin_event(event_id)
+
+    def end_event(self, event_id: str) -> None:
+        self.told.append(("ends", event_id))
+        super().end_event(event_id)
+
+
+def test_a_camera_without_clips_hears_of_its_events_all_the_same(rooms: Rooms) -> None:
+    """They get good stills, and no clip."""
+    clipping = Clipping(ClipStore(database=rooms.database, media=rooms.media), min_free_bytes=lambda: 0)
+    watching = NotedSupervisor()
+    clipping.watch("front_door", watching, has_clips=False)
+    an_event(rooms, clipping)
+    clipping.done(CutClip("1-e", NOON, 9.0))
+    record = rooms.archive.get("1-e")
+
+    assert watching.told == [("begins", "1-e"), ("ends", "1-e")]
+    assert record is not None
+    assert record.clip is None

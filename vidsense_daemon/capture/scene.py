@@ -13,19 +13,13 @@ from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX, Change
 from vidsense_daemon.capture.masks import PrivacyMask, covered, touched
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.sampling import Sampler
+from vidsense_daemon.capture.stills import StillRhythm, Want
 from vidsense_daemon.capture.timeline import Moment
 from vidsense_daemon.capture.views import Scaler, Square, WorkingPicture, blacken, square_around
 from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
 
-_STILL_EVERY_S = 1.0
-_STILL_LEAST_EVERY_S = 5.0  # what moves for long (rain, a market) needs no still a second: one costs 20 ms
-_STILL_SPREAD = 0.5  # of how long it has moved: at 0, 1, 2, 3, 4.5, 7, 10, 15 s …
-
-_PAUSE_S = 3.0  # without motion: what moves then is something new
-
-TakeStill = Callable[[bool], Still | None]
-"""Makes a still; none when the camera has no new picture. True: a motion begins, and its first still may not wait;
-later ones may."""
+TakeStill = Callable[[Want], Still | None]
+"""Makes a still; none when the camera has no new picture for it."""
 
 
 class Scene:
@@ -52,7 +46,7 @@ class Scene:
         self._run_id = ""
         self._index = 0
         self._box: Box | None = None
-        self._still_due_s = self._moved_at_s = self._moves_since_s = float("-inf")
+        self.stills = StillRhythm()
         self._cuts: dict[Square, Picture] = {}
         self._cuts_version = -1
 
@@ -60,7 +54,7 @@ class Scene:
         """Stream time is broken: nothing of the next frame may be compared with the last one."""
         self._run_id, self._index = self._new_run_id(), 0
         self._box = None
-        self._still_due_s = self._moved_at_s = self._moves_since_s = float("-inf")
+        self.stills.start_run()
         self._gate.forget()
         self._sampler.start_run()
 
@@ -145,17 +139,9 @@ class Scene:
         return self._cuts[square]
 
     def _still(self, change: Change, moment: Moment, take_still: TakeStill) -> Still | None:
-        if not change.moving:
-            return None
-        begins = moment.pts_s > self._moved_at_s + _PAUSE_S
-        self._moved_at_s = moment.pts_s
-        if moment.pts_s < self._still_due_s and not begins:
-            return None
-        still = take_still(begins)
+        want = self.stills.wants(moment.pts_s) if change.moving else None
+        still = take_still(want) if want is not None else None
         if still is None:
             return None
-        if begins:
-            self._moves_since_s = moment.pts_s
-        lasts_s = moment.pts_s - self._moves_since_s
-        self._still_due_s = moment.pts_s + min(max(_STILL_EVERY_S, lasts_s * _STILL_SPREAD), _STILL_LEAST_EVERY_S)
+        self.stills.took(moment.pts_s)
         return replace(still, box=change.box)

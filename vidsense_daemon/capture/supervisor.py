@@ -77,6 +77,14 @@ class CameraSupervisor:
         """The newest state; may be read from any thread."""
         return self._state
 
+    def begin_event(self, event_id: str) -> None:
+        """An event goes on, told from any thread: it gets good stills until `end_event`, however long it moves."""
+        self._orders.append(("event_begin", {"event_id": event_id}))
+
+    def end_event(self, event_id: str) -> None:
+        """It is over, told from any thread."""
+        self._orders.append(("event_end", {"event_id": event_id}))
+
     def begin_clip(self, event_id: str, folder: Path, started_at: datetime) -> None:
         """Have a clip cut into ``folder``, from any thread; nothing comes of it while the stream is not there."""
         values = {"event_id": event_id, "folder": str(folder), "started_at_ms": to_ms(started_at)}

@@ -29,6 +29,7 @@ from vidsense_daemon.capture.reading import Reading
 from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.scene import Scene
 from vidsense_daemon.capture.source import DecodedFrame, Source
+from vidsense_daemon.capture.stills import Want
 from vidsense_daemon.capture.timeline import LiveTimeline, Moment, RecordedTimeline
 from vidsense_daemon.capture.views import Scaler
 from vidsense_daemon.capture.wire import FramePacker
@@ -155,9 +156,7 @@ class Watch:
         if not self._sampler.looks(moment.pts_s):
             return
         picture = self._scaler.working_picture(frame.video, quarter_turns=frame.quarter_turns)
-        sampled = self._scene.look(
-            picture, moment, lambda begins: self._take_still(frame, moment.captured_at, begins=begins)
-        )
+        sampled = self._scene.look(picture, moment, lambda want: self._take_still(want, frame, moment.captured_at))
         if sampled is not None:
             self._outlet.send(self._packer.pack(self._with_calm_still(sampled, frame)))
 
@@ -173,14 +172,14 @@ class Watch:
         self._still_due_s = sampled.pts_s + _CALM_STILL_EVERY_S
         return replace(sampled, still=self._still(frame, sampled.captured_at))
 
-    def _take_still(self, frame: DecodedFrame, captured_at: datetime, *, begins: bool) -> Still | None:
-        """Of the main stream when it has one; at once, of the frame itself, when a motion begins."""
-        if self._main is None:
+    def _take_still(self, want: Want, frame: DecodedFrame, captured_at: datetime) -> Still | None:
+        """Of the main stream when it has one; of the frame itself when it may not wait, or when nobody may want it."""
+        if self._main is None or want is Want.PASSING:
             return self._still(frame, captured_at)
-        self._main.want(anew=begins)
+        self._main.want(anew=want is Want.FIRST)
         if picture := self._main.picture():
             return self._still(picture.frame, picture.captured_at)
-        return None if self._main.is_awaited and not begins else self._still(frame, captured_at)
+        return self._still(frame, captured_at) if want is Want.FIRST or not self._main.is_awaited else None
 
     def _still(self, frame: DecodedFrame, captured_at: datetime) -> Still:
         jpeg, width_px, height_px = self._scaler.jpeg(
@@ -193,6 +192,10 @@ class Watch:
             self._scene.scene_changed()
         elif order.get("order") == "budget":
             self._sampler.set_budget(float(order["max_frames_per_s"]))
+        elif order.get("order") == "event_begin":
+            self._scene.stills.begin_event(order["event_id"])
+        elif order.get("order") == "event_end":
+            self._scene.stills.end_event(order["event_id"])
         elif self._clips is not None and order.get("order") == "clip_begin":
             self._clips.begin(order["event_id"], Path(order["folder"]), from_ms(order["started_at_ms"]))
         elif self._clips is not None and order.get("order") == "clip_end":

@@ -96,9 +96,8 @@ class WatchedCameras:
             budget=self._budget,
             clock=self._clock,
         )
-        if camera.has_clips:
-            clipping.watch(camera.name, supervisor)
-        elif camera.clips.enabled:
+        clipping.watch(camera.name, supervisor, has_clips=camera.has_clips)
+        if camera.clips.enabled and not camera.has_clips:
             self._log.info("clips_left_out", camera=camera.name, reason="they would show what its privacy_masks hide")
         worker = self._crew.add(_worker_of(camera.name), supervisor.run, beat_limit_s=camera.stall_limit_s * 4)
         return worker

@@ -1,5 +1,7 @@
 """Between perception, which knows when an event begins and ends, the cameras' processes, which cut, and the store.
 
+Cameras without clips hear of their events as well, for the sake of the stills.
+
     perception ─► ClippingSink ─► Clipping ─► the camera's supervisor ─pipe─► its process writes the file
                                      ▲                                            │
     store ◄── the camera's thread ───┴──────────────── "clip" ◄───────────────────┘
@@ -32,26 +34,33 @@ class Clipping:
         self._clips = clips
         self._min_free_bytes = min_free_bytes
         self._cameras: dict[str, CameraSupervisor] = {}
+        self._with_clips: set[str] = set()
         self._making: dict[str, str] = {}  # event id → camera
         self._lock = threading.Lock()
         self._log = structlog.get_logger()
 
-    def watch(self, camera: str, supervisor: CameraSupervisor) -> None:
-        """From now on this camera has clips."""
+    def watch(self, camera: str, supervisor: CameraSupervisor, *, has_clips: bool) -> None:
+        """From now on this camera hears of its events."""
         with self._lock:
             self._cameras[camera] = supervisor
+            if has_clips:
+                self._with_clips.add(camera)
 
     def leave(self, camera: str) -> None:
         """Its stream is closed for good."""
         with self._lock:
             self._cameras.pop(camera, None)
+            self._with_clips.discard(camera)
         self.stream_ended(camera)
 
     def begin(self, event: Event) -> None:
         """Have its camera's process cut a clip, where it does."""
         with self._lock:
-            supervisor = self._cameras.get(event.camera)
+            supervisor, has_clips = self._cameras.get(event.camera), event.camera in self._with_clips
         if supervisor is None:
+            return
+        supervisor.begin_event(event.id)
+        if not has_clips:
             return
         try:
             folder = self._clips.begin(event.id)
@@ -71,6 +80,7 @@ class Clipping:
         with self._lock:
             supervisor = self._cameras.get(event.camera)
         if supervisor is not None:
+            supervisor.end_event(event.id)
             supervisor.end_clip(event.id, event.ended_at)
 
     def done(self, clip: CutClip) -> None:
