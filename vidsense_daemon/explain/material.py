@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.capture.decoding import Decoding
 from vidsense_daemon.capture.faults import CameraError
@@ -30,6 +27,7 @@ from vidsense_daemon.capture.timeline import Moment, RecordedTimeline
 from vidsense_daemon.capture.views import Scaler
 from vidsense_daemon.domain.events import StoredStill
 from vidsense_daemon.domain.frames import Frame, Still, View
+from vidsense_daemon.explain.stills import ReadStill, read_stills
 
 LONGEST_S = 120.0  # of a clip: its sampled frames are held in memory, some 600 kB each
 _UNKNOWN_FPS = 25.0
@@ -190,18 +188,17 @@ def of_stills(stills: Sequence[StoredStill], options: StreamOptions, *, name: st
         PermanentError: none of them can be read.
     """
     begun_s = time.perf_counter()
-    ordered = sorted(stills, key=lambda still: still.captured_at)
-    read = [(still, picture) for still in ordered if (picture := read_still(Path(still.path))) is not None]
+    read = list(read_stills(stills))
     if not read:
         raise PermanentError(
             f"the stills of event {name} are gone, and so is its clip: there is nothing left to look at. "
             "`vidsense explain FILE` explains any video file"
         )
     frames = tuple(
-        _frame_of(still, picture, index, options.picture_px, camera=camera, started_at=read[0][0].captured_at)
-        for index, (still, picture) in enumerate(read)
+        _frame_of(still, index, options.picture_px, camera=camera, started_at=read[0].stored.captured_at)
+        for index, still in enumerate(read)
     )
-    height_px, width_px = read[0][1].shape[:2]
+    height_px, width_px = read[0].picture.shape[:2]
     return Material(
         name=name,
         source="the event's stills (no clip of it is kept)",
@@ -217,34 +214,20 @@ def of_stills(stills: Sequence[StoredStill], options: StreamOptions, *, name: st
     )
 
 
-def read_still(path: Path) -> np.ndarray | None:
-    """(H, W, 3) RGB; none when the file is gone or damaged."""
-    try:
-        packed = np.frombuffer(path.read_bytes(), np.uint8)
-        picture = cv2.imdecode(packed, cv2.IMREAD_COLOR) if packed.size else None
-    except (OSError, cv2.error):
-        return None
-    return None if picture is None else np.ascontiguousarray(picture[:, :, ::-1])
-
-
-def _frame_of(
-    still: StoredStill, picture: np.ndarray, index: int, side_px: int, *, camera: str, started_at: datetime
-) -> Frame:
-    """The whole still, squashed to the encoder's square, as live frames are."""
-    squashed = np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA), np.uint8)
-    jpeg = Path(still.path).read_bytes()
+def _frame_of(still: ReadStill, index: int, side_px: int, *, camera: str, started_at: datetime) -> Frame:
+    stored = still.stored
     return Frame(
         camera=camera,
         run_id=f"stills-{camera}",
         index=index,
-        captured_at=still.captured_at,
-        pts_s=(still.captured_at - started_at).total_seconds(),
-        whole=View(squashed, None),
+        captured_at=stored.captured_at,
+        pts_s=(stored.captured_at - started_at).total_seconds(),
+        whole=View(still.squashed(side_px), None),
         crop=None,
-        box=still.box,
-        moving=still.box is not None,
+        box=stored.box,
+        moving=stored.box is not None,
         changed_ratio=0.0,
         scene_changed=False,
         zones=(),
-        still=Still(jpeg, still.width_px, still.height_px, still.captured_at, still.box),
+        still=Still(still.jpeg, stored.width_px, stored.height_px, stored.captured_at, stored.box),
     )

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from vidsense_daemon.domain.events import StoredStill
-from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.explain.attention import rollout, tile_maps
 from vidsense_daemon.explain.encoding import Floats
-from vidsense_daemon.explain.material import read_still
+from vidsense_daemon.explain.stills import read_stills
 from vidsense_daemon.perception.foresight import Foresight
 
 _FEWEST = 2
@@ -40,15 +38,15 @@ def moments_of(stills: Sequence[StoredStill], *, encoder: Encoder, foresight: Fo
 
     Costs an encoder call for each still when something is trained, and a look at the files otherwise.
     """
-    ordered = sorted(stills, key=lambda still: still.captured_at)
     if foresight is None:
-        there = [still for still in ordered if Path(still.path).is_file()]
+        files = sorted(stills, key=lambda still: still.captured_at)
+        there = [still for still in files if Path(still.path).is_file()]
         return _moments(there, np.ones(len(there), np.float32))
-    read = [(still, picture) for still in ordered if (picture := read_still(Path(still.path))) is not None]
+    read = list(read_stills(stills))
     if len(read) < _FEWEST:
         return []
-    there = [still for still, _ in read]
-    tiles = encoder.embed_scenes([_squashed(picture, encoder.picture_px) for _, picture in read])[1]  # (T, K, D)
+    there = [still.stored for still in read]
+    tiles = encoder.embed_scenes([still.squashed(encoder.picture_px) for still in read])[1]  # (T, K, D)
     if tiles is None or foresight.encoder != encoder.name:
         return _moments(there, np.ones(len(there), np.float32))
     return _moments(there, _weights(tiles, there, foresight))
@@ -69,7 +67,3 @@ def _moments(stills: Sequence[StoredStill], weights: Floats) -> list[Moment]:
         return []
     shares = weights / weights.sum()
     return [Moment(still.captured_at, float(share)) for still, share in zip(stills, shares, strict=True)]
-
-
-def _squashed(picture: Picture, side_px: int) -> Picture:
-    return np.asarray(cv2.resize(picture, (side_px, side_px), interpolation=cv2.INTER_AREA), np.uint8)
