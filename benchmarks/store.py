@@ -23,11 +23,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from _house import an_event
 from numpy.typing import NDArray
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.daemon.storage import Storage
-from vidsense_daemon.domain.events import Event, EventState, EventStill, Severity, Source
+from vidsense_daemon.domain.events import EventStill
 from vidsense_daemon.domain.frames import Still
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.store import window_index
@@ -66,7 +67,7 @@ def commits(folder: Path, rounds: int = 300) -> None:
     for number in range(rounds):
         for mode, storage in stores.items():
             began_s = time.perf_counter()
-            storage.events.opened(an_event(number), still, a_window(number))
+            storage.events.opened(an_event(number, NOON, score=1.0), still, a_window(number))
             took_ms[mode].append((time.perf_counter() - began_s) * 1000)
     for mode, times_ms in took_ms.items():
         p50, p99 = statistics.median(times_ms), statistics.quantiles(times_ms, n=100)[98]
@@ -183,25 +184,6 @@ def store(storage: Storage, vectors: Floats, cameras: NDArray[np.int64], start: 
             }
 
     storage.database.write(lambda connection: insert_windows(connection, list(rows())))
-
-
-def an_event(number: int) -> Event:
-    return Event(
-        id=f"{number}-abcdef",
-        camera="front_door",
-        trigger="person_at_door",
-        prompt="a person standing at the front door",
-        severity=Severity.ALERT,
-        source=Source.LIVE,
-        state=EventState.OPEN,
-        run_id="run-1",
-        encoder=ENCODER,
-        started_at=NOON,
-        ended_at=NOON,
-        started_pts_s=0.0,
-        ended_pts_s=0.0,
-        score=1.0,
-    )
 
 
 def a_window(number: int) -> Window:
