@@ -52,9 +52,33 @@ def build_review(
     Raises:
         ConfigError: others could reach it without logging in.
     """
-    desk = EventDesk(storage.database, storage.media)
     block = settings.review
-    ports = Ports(
+    return ReviewServer(
+        block.host,
+        block.port,
+        _ports(settings, storage, perception, server=server, described=described, workers=workers),
+        board=board,
+        users=dict(block.users),
+        tokens=dict(block.tokens),
+        allowed_hosts=block.allowed_hosts,
+        public_url=block.public_url,
+        zone=zone,
+        clock=clock,
+    )
+
+
+def _ports(
+    settings: Settings,
+    storage: Storage,
+    perception: LivePerception,
+    *,
+    server: Callable[[], ModelServer | None],
+    described: DescriptionTally,
+    workers: Callable[[], Sequence[Worker]],
+) -> Ports:
+    """Who answers the pages' questions."""
+    desk = EventDesk(storage.database, storage.media)
+    return Ports(
         archive=storage.archive,
         media_dir=storage.media.root,
         reviews=desk,
@@ -78,18 +102,6 @@ def build_review(
         workers=workers,
         is_ready=perception.ready.is_set,
         measurements=(lambda: of_perception(perception), lambda: of_descriptions(described)),
-    )
-    return ReviewServer(
-        block.host,
-        block.port,
-        ports,
-        board=board,
-        users=dict(block.users),
-        tokens=dict(block.tokens),
-        allowed_hosts=block.allowed_hosts,
-        public_url=block.public_url,
-        zone=zone,
-        clock=clock,
     )
 
 
