@@ -29,6 +29,22 @@ def test_a_busy_camera_replaces_no_other_cameras_frames() -> None:
     assert [frame.camera for frame in mailbox.take_all(0)] == ["garden", "street", "street"]
 
 
+def test_who_waits_longest_is_taken_first_and_the_others_go_on_waiting() -> None:
+    """In a large house each camera has its turn, however busy its neighbours are."""
+    mailbox = FrameMailbox()
+    garden, street, door = (Camera(name=name) for name in ("garden", "street", "door"))
+    for frame in (*garden.frames("car", 2), street.frame(), door.frame()):
+        mailbox.put(frame)
+    first = [frame.camera for frame in mailbox.take(0, cameras=1)]
+    mailbox.put(garden.frame())
+
+    assert first == ["garden", "garden"]
+    assert mailbox.holds("garden")
+    assert [frame.camera for frame in mailbox.take(0, cameras=2)] == ["street", "door"]
+    assert [frame.camera for frame in mailbox.take_all(0)] == ["garden"]
+    assert not mailbox.holds("garden")
+
+
 def test_an_empty_mailbox_answers_after_the_time_limit() -> None:
     """The perception thread is never stuck in an empty mailbox: it beats for the watchdog in between."""
     assert FrameMailbox().take_all(0.001) == []

@@ -216,6 +216,44 @@ def test_the_last_frames_of_a_lost_camera_leave_no_event_open() -> None:
     assert len(sink.opened_events) == len(sink.closed_events) == 1
 
 
+def test_the_first_cameras_alert_does_not_wait_for_the_last_cameras_look() -> None:
+    """Twelve busy cameras, a slow computer: who is seen first is told of at once, not after all were looked at."""
+    sink, mailbox = RememberingSink(), FrameMailbox(frames_per_camera=5)
+    told_before_look: list[int] = []
+
+    class Noting(ColourEncoder):
+        def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+            told_before_look.append(len(sink.opened_events))
+            return super().embed_pictures(pictures)
+
+    names = tuple(f"camera_{number}" for number in range(12))
+    perception = perceiver(sink, VISITOR, cameras=names, mailbox=mailbox, encoder=Noting())
+    for name in names:
+        for frame in Camera(name=name).frames("person", 5):
+            mailbox.put(frame)
+    with at_work(perception):
+        wait_until(lambda: len(sink.opened_events) == len(names), what="everybody's event")
+
+    assert 0 < told_before_look[-1] < len(names)
+
+
+def test_a_lost_camera_whose_last_frames_wait_for_their_turn_is_looked_at_first() -> None:
+    """The plug is pulled while others are looked at: the visitor on the last frames is an event, and it ends."""
+    sink, mailbox = RememberingSink(), FrameMailbox(frames_per_camera=5)
+    names = tuple(f"camera_{number}" for number in range(12))
+    perception = perceiver(sink, VISITOR, cameras=names, mailbox=mailbox)
+    for name in names:
+        for frame in Camera(name=name).frames("person", 5):
+            mailbox.put(frame)
+    perception.run_ended(names[-1], "run-1")
+
+    with at_work(perception):
+        wait_until(lambda: bool(sink.closed_events), what="the event's end")
+        closed = [event.camera for event, _ in sink.closed_events]
+
+    assert closed == [names[-1]]
+
+
 def test_before_there_is_a_background_only_a_clear_sight_counts() -> None:
     """In a stream's first seconds a face that fills the crop is believed, a shadow of one is not."""
     clear, faint = View(painted("person", 0.9), None), View(painted("person", 0.3), None)

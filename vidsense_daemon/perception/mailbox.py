@@ -52,12 +52,20 @@ class FrameMailbox:
             The frames, longest-waiting camera first and each camera's oldest first; empty when none came within
             ``timeout_s`` or the mailbox is closed and empty.
         """
+        return self.take(timeout_s, cameras=None)
+
+    def take(self, timeout_s: float, *, cameras: int | None) -> list[Frame]:
+        """Take what waits of so many cameras, the longest-waiting ones, in the order of `take_all`; none means all."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed, timeout_s)
-            taken = [frame for frames in self._waiting.values() for frame in frames]
-            self._waiting.clear()
+            taken = [frame for name in list(self._waiting)[:cameras] for frame in self._waiting.pop(name)]
             self._changed.notify_all()
             return taken
+
+    def holds(self, camera: str) -> bool:
+        """Whether a frame of this camera waits."""
+        with self._changed:
+            return camera in self._waiting
 
     def close(self) -> None:
         """Take nothing more in and wake everybody who waits; what is inside can still be taken."""

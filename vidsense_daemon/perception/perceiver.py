@@ -46,6 +46,9 @@ from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of,
 
 DEFAULT_WINDOW_FRAMES = 8
 _TAKE_TIMEOUT_S = 0.5  # how late a lost camera or a stop is noticed
+# looked at together: events are told after each batch, so a house of twenty cameras must not be one. Four send a dozen
+# frames and more, which is all that batches gain
+_CAMERAS_AT_ONCE = 4
 _REPORT_EVERY_S = 60.0
 _KEEP_EVERY_S = 600.0  # what is learned; a kill costs ten minutes of it, a write each minute would wear out SD cards
 
@@ -124,6 +127,7 @@ class Perceiver:
         self._sliding: dict[str, SlidingWindow] = {}
         self._watches: dict[str, CameraWatch] = {}
         self._ended: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._ending: list[tuple[str, str]] = []  # of which frames may still wait
         self._changed: queue.SimpleQueue[tuple[str, Sequence[TriggerRule]]] = queue.SimpleQueue()
         self._unusual = unusual or UnusualWatch({}, encoder=encoder.name)
         self._frames = 0
@@ -136,16 +140,16 @@ class Perceiver:
             worker.beat()
             self._sink.settle()  # before new frames are taken: what the sink refused comes first
             # asked before the frames are taken: a run's last frames were put before its end was told
-            ended = self._newly_ended()
-            frames = self._mailbox.take_all(_TAKE_TIMEOUT_S)
+            self._ending += self._newly_ended()
+            frames = self._mailbox.take(_TAKE_TIMEOUT_S, cameras=_CAMERAS_AT_ONCE)
             with self._pace.over(frames) if self._pace else nullcontext():
                 self.process(frames)
-            self._end_runs(ended)
+            self._end_runs()
             self._take_changes()
             worker.worked()
             self._report()
             self._keep_calm()
-        while frames := self._mailbox.take_all(0):
+        while frames := self._mailbox.take(0, cameras=_CAMERAS_AT_ONCE):
             worker.beat()
             self.process(frames)
         self.finish()
@@ -297,8 +301,10 @@ class Perceiver:
             ended.append(self._ended.get())
         return ended
 
-    def _end_runs(self, ended: Sequence[tuple[str, str]]) -> None:
-        cameras = [camera for camera, run_id in ended if self._run_of(camera) == run_id]
+    def _end_runs(self) -> None:
+        over = [(camera, run_id) for camera, run_id in self._ending if not self._mailbox.holds(camera)]
+        self._ending = [run for run in self._ending if run not in over]
+        cameras = [camera for camera, run_id in over if self._run_of(camera) == run_id]
         self._take([step for camera in cameras for step in self._end_of_run(camera)])
 
     def _take_changes(self) -> None:
