@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from cameras import RtspCamera, wait_until
 
 from vidsense_daemon.capture.faults import Fault
@@ -32,6 +33,19 @@ def test_frames_of_an_rtsp_camera_arrive_with_the_present_time(rtsp_camera: Rtsp
 
     assert watched.frames[-1].camera == "yard"
     assert -1 < age_s < 10
+
+
+def test_a_computer_that_is_slow_to_start_the_capture_is_not_called_a_stalled_camera(
+    rtsp_camera: RtspCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty cameras after a boot: what takes long to start is given the time, and not killed and started again."""
+    (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(3.3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # the child's interpreter runs it before anything of ours
+
+    with Watched(options(rtsp_camera, stall_limit_s=3)) as watched:
+        watched.wait_frames(1)
+
+    assert [state.fault for state in watched.states if state.fault] == []
 
 
 def test_the_state_tells_codec_and_size(rtsp_camera: RtspCamera) -> None:

@@ -91,6 +91,7 @@ def main() -> int:
         [url for url in (options.url, options.substream_url) if url],
         on_other_host=lambda host: _end_redirected(outlet, host),
     ).install()
+    outlet.say("started")  # from here on the camera's time counts
     try:
         if options.measure_s is not None:
             outlet.say("measured", **measured(options, mono_s=time.monotonic))

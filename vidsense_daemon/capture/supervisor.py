@@ -7,7 +7,8 @@ Runs as the body of one `base.worker.Worker` thread per camera.
     a recording's end: ended, and the worker stops                     asked to stop: stopped
 
 Silence means that neither a frame nor progress came for `stall_limit_s`: the child says "progress" from the loop that
-sees packets, so a child that hangs says nothing. One log line a change of state; the same fault again is not a change.
+sees packets, so a child that hangs says nothing. It counts from the child's first word: before that it is the computer
+that is slow, not the camera. One log line a change of state; the same fault again is not a change.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from vidsense_daemon.domain.frames import Frame
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
 _POLL_S = 0.5  # how soon a stop is noticed
+# until a child's first word: after a boot twenty of them import at once, and killing the slow ones would make it worse
+_START_LIMIT_S = 120.0
 _JITTER_RATIO = 0.2
 
 
@@ -118,20 +121,20 @@ class CameraSupervisor:
         self._share_fps = None
         self._orders.clear()  # what they asked for went with the stream before
         with CaptureProcess(self._options) as child:
-            heard_mono_s = self._clock.mono_s()
+            heard_mono_s, limit_s = self._clock.mono_s(), max(_START_LIMIT_S, self._options.stall_limit_s)
             while not worker.stopping.is_set():
                 worker.beat()
                 while self._orders:
                     name, values = self._orders.popleft()
                     child.order(name, **values)
                 for message in child.read(_POLL_S):
-                    heard_mono_s = self._clock.mono_s()
+                    heard_mono_s, limit_s = self._clock.mono_s(), self._options.stall_limit_s
                     if message.kind == "ended":
                         self._note_shortcoming(str(message.header.get("shortcoming", "")))
                         return True
                     self._take(worker, child, message)
-                if self._clock.mono_s() - heard_mono_s > self._options.stall_limit_s:
-                    raise self._silence()
+                if self._clock.mono_s() - heard_mono_s > limit_s:
+                    raise self._silence(limit_s)
         return False
 
     def _take(self, worker: Worker, child: CaptureProcess, message: Message) -> None:
@@ -214,8 +217,7 @@ class CameraSupervisor:
             reason = f"clips are cut from H.264 and H.265 only, and this stream is {codec}"
             self._log.warning("clips_impossible", reason=reason)
 
-    def _silence(self) -> CameraError:
-        limit_s = self._options.stall_limit_s
+    def _silence(self, limit_s: float) -> CameraError:
         if self._state.phase is CameraPhase.OPENING:
             return CameraError(Fault.TIMEOUT, f"the camera could not be opened within {limit_s:g} s")
         return CameraError(Fault.STALLED, f"no frame came for {limit_s:g} s")
