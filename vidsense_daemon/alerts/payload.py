@@ -59,7 +59,7 @@ class AnswerJson(TypedDict):
 class DescriptionJson(TypedDict):
     """The event in words. Written by a model that looks at what a camera saw: show it, never execute or trust it."""
 
-    backend: Annotated[str, Field(description="ollama or builtin")]
+    backend: Annotated[str, Field(description="ollama, openai or builtin")]
     model: Annotated[str, Field(description='which model wrote; "" when none did')]
     status: Literal["pending", "running", "done", "partial", "failed", "skipped"]
     summary: str

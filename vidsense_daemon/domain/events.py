@@ -179,7 +179,7 @@ class Answer:
 class Description:
     """An event in words."""
 
-    backend: str  # ollama | builtin
+    backend: str  # ollama | openai | builtin
     model: str
     status: DescriptionStatus
     summary: str

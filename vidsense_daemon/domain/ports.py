@@ -1,4 +1,4 @@
-"""The seams: what a stage asks of the next one. `daemon.py` decides who stands behind each.
+"""The seams: what a stage asks of the next one. `daemon/` decides who stands behind each.
 
 `B` = batch, `S` = picture side in px, `D` = dimension of the embedding space, `N` = texts.
 """
@@ -91,7 +91,7 @@ class Describer(Protocol):
 
     @property
     def backend(self) -> str:
-        """Which kind of describer: ollama or builtin."""
+        """Which kind of describer: ollama, openai or builtin."""
 
     @property
     def model(self) -> str:
