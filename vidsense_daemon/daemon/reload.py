@@ -57,10 +57,6 @@ class Plan:
     stages: frozenset[str] = frozenset()  # hooks, describer, schedule, review
     waiting: tuple[str, ...] = ()  # keys that only a start of the daemon applies
 
-    @property
-    def is_empty(self) -> bool:
-        return self == Plan()
-
     def lines(self) -> Iterator[str]:
         """The plan in words, a line each."""
         yield from (f"camera {name} is added" for name in self.started)
