@@ -1,10 +1,14 @@
-"""What several benchmarks store: an event at a front door. No benchmark itself."""
+"""What several benchmarks store: an event and a window at a front door. No benchmark itself."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vidsense_daemon.domain.events import Event, EventState, Severity, Source
+from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 
 _FIRST_ID = 1767225600000
 
@@ -28,3 +32,34 @@ def an_event(number: int, at: datetime, *, score: float, zones: tuple[str, ...] 
         score=score,
         zones=zones,
     )
+
+
+def a_window(
+    embedding: NDArray[np.float32],
+    at: datetime,
+    *,
+    index: int = 0,
+    frames: int = 1,
+    run_id: str = "run",
+    moving: bool = True,
+    zones: tuple[str, ...] = (),
+) -> Window:
+    """A window of ``frames`` alike at the front door, all that the encoder says of each being ``embedding`` (D,)."""
+    frame = EmbeddedFrame(
+        camera="front_door",
+        run_id=run_id,
+        index=index,
+        captured_at=at,
+        pts_s=float(index),
+        whole=embedding,
+        whole_background=embedding,
+        crop=embedding,
+        crop_background=embedding,
+        box=None,
+        moving=moving,
+        changed_ratio=0.1,
+        scene_changed=False,
+        zones=zones,
+        still=None,
+    )
+    return Window(frames=(frame,) * frames, contextualised=np.stack([embedding] * frames), pooled=embedding)

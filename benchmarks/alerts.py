@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import structlog
-from _house import an_event
+from _house import a_window, an_event
 
 from vidsense_daemon.alerts.hooks.webhook import Webhook
 from vidsense_daemon.alerts.worker import AlertDelivery
@@ -33,11 +33,11 @@ from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.domain.events import DeliveryPhase, Event, EventStill
 from vidsense_daemon.domain.frames import Still
-from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JPEG = bytes(random.Random(0).randbytes(200_000))  # as large as a still of 1920×1080
 DIMENSION, FRAMES = 512, 8
+EMBEDDING = np.full(DIMENSION, DIMENSION**-0.5, dtype=np.float32)
 LIMIT_S = 600.0
 
 
@@ -91,34 +91,8 @@ def open_event(storage: Storage, number: int) -> None:
     """Store one event with a still and a window, as perception does."""
     started_at = NOW + timedelta(seconds=number)
     event = an_event(number, started_at, score=0.3)
-    storage.events.opened(
-        event, EventStill(Still(JPEG, 1920, 1080, started_at, None), "first", 0.3), window(started_at)
-    )
-
-
-def window(at: datetime) -> Window:
-    embedding = np.full(DIMENSION, DIMENSION**-0.5, dtype=np.float32)
-    frames = tuple(
-        EmbeddedFrame(
-            camera="front_door",
-            run_id="run",
-            index=index,
-            captured_at=at,
-            pts_s=float(index),
-            whole=embedding,
-            whole_background=embedding,
-            crop=embedding,
-            crop_background=embedding,
-            box=None,
-            moving=True,
-            changed_ratio=0.1,
-            scene_changed=False,
-            zones=(),
-            still=None,
-        )
-        for index in range(FRAMES)
-    )
-    return Window(frames=frames, contextualised=np.stack([embedding] * FRAMES), pooled=embedding)
+    still = EventStill(Still(JPEG, 1920, 1080, started_at, None), "first", 0.3)
+    storage.events.opened(event, still, a_window(EMBEDDING, started_at, frames=FRAMES))
 
 
 def latencies_ms(storage: Storage, url: str, events: int) -> dict[str, list[float]]:

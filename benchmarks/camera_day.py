@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from _house import an_event
+from _house import a_window, an_event
 from sqlalchemy import text
 
 from vidsense_daemon.daemon.storage import Storage
@@ -30,7 +30,7 @@ from vidsense_daemon.domain.events import (
     EventStill,
 )
 from vidsense_daemon.domain.frames import Still
-from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.domain.windows import Window
 
 NIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 D, FRAMES, CALM_FPS, BUSY_FPS = 512, 8, 1.0, 5.0
@@ -52,7 +52,9 @@ def main() -> None:
         )
         empty = size_bytes(storage)
         for number in range(windows):
-            storage.events.observed(a_window(number, NIGHT + timedelta(seconds=number * DAY_S / windows)), "builtin")
+            storage.events.observed(
+                chance_window(number, NIGHT + timedelta(seconds=number * DAY_S / windows)), "builtin"
+            )
             if number % 100 == 0:
                 storage.events.flush()
         storage.events.flush()
@@ -76,27 +78,11 @@ def size_bytes(storage: Storage) -> int:
     return int((pages - free) * page_bytes)
 
 
-def a_window(number: int, at: datetime) -> Window:
-    random = np.random.default_rng(number)
-    embedding = random.normal(size=D).astype(np.float32) / D**0.5
-    frame = EmbeddedFrame(
-        camera="front_door",
-        run_id=f"front_door-{NIGHT:%Y%m%dT%H%M%S}",
-        index=number * FRAMES,
-        captured_at=at,
-        pts_s=float(number),
-        whole=embedding,
-        whole_background=embedding,
-        crop=embedding,
-        crop_background=embedding,
-        box=None,
-        moving=False,
-        changed_ratio=0.001,
-        scene_changed=False,
-        zones=("steps",),
-        still=None,
-    )
-    return Window(frames=(frame,) * FRAMES, contextualised=np.stack([embedding] * FRAMES), pooled=embedding)
+def chance_window(number: int, at: datetime) -> Window:
+    """Numbers that compress as little as a camera's own."""
+    embedding = np.random.default_rng(number).normal(size=D).astype(np.float32) / D**0.5
+    run_id = f"front_door-{NIGHT:%Y%m%dT%H%M%S}"
+    return a_window(embedding, at, index=number * FRAMES, frames=FRAMES, run_id=run_id, moving=False, zones=("steps",))
 
 
 def happen(storage: Storage, number: int, at: datetime) -> None:
@@ -104,8 +90,8 @@ def happen(storage: Storage, number: int, at: datetime) -> None:
     event = an_event(number, at, score=2.3, zones=("steps",))
     stills = [EventStill(Still(b"\xff\xd8", 1920, 1080, at, None), role, 2.3) for role in ("middle", "peak", "last")]
     first = EventStill(Still(b"\xff\xd8", 1920, 1080, at, None), "first", 2.3)
-    storage.events.opened(event, first, a_window(1_000_000 + 2 * number, at))
-    storage.events.closed(replace(event, state=EventState.CLOSED), stills, a_window(1_000_001 + 2 * number, at))
+    storage.events.opened(event, first, chance_window(1_000_000 + 2 * number, at))
+    storage.events.closed(replace(event, state=EventState.CLOSED), stills, chance_window(1_000_001 + 2 * number, at))
     answers = tuple(Answer(f"What is question {place}?", WORDS) for place in range(4))
     queue = storage.descriptions()
     queue.claim(at)

@@ -23,14 +23,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from _house import an_event
+from _house import a_window, an_event
 from numpy.typing import NDArray
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.domain.events import EventStill
 from vidsense_daemon.domain.frames import Still
-from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.store import window_index
 from vidsense_daemon.store.window_index import WindowIndex, largest
 from vidsense_daemon.store.windows import insert_windows, to_blob
@@ -64,10 +63,11 @@ def commits(folder: Path, rounds: int = 300) -> None:
     still = EventStill(
         Still(jpeg=bytes(200_000), width_px=1920, height_px=1080, captured_at=NOON, box=None), "first", 1
     )
+    embedding = np.full(D, D**-0.5, dtype=np.float32)
     for number in range(rounds):
         for mode, storage in stores.items():
             began_s = time.perf_counter()
-            storage.events.opened(an_event(number, NOON, score=1.0), still, a_window(number))
+            storage.events.opened(an_event(number, NOON, score=1.0), still, a_window(embedding, NOON, index=number))
             took_ms[mode].append((time.perf_counter() - began_s) * 1000)
     for mode, times_ms in took_ms.items():
         p50, p99 = statistics.median(times_ms), statistics.quantiles(times_ms, n=100)[98]
@@ -184,28 +184,6 @@ def store(storage: Storage, vectors: Floats, cameras: NDArray[np.int64], start: 
             }
 
     storage.database.write(lambda connection: insert_windows(connection, list(rows())))
-
-
-def a_window(number: int) -> Window:
-    embedding = np.full(D, D**-0.5, dtype=np.float32)
-    frame = EmbeddedFrame(
-        camera="front_door",
-        run_id="run-1",
-        index=number,
-        captured_at=NOON,
-        pts_s=0.0,
-        whole=embedding,
-        whole_background=None,
-        crop=embedding,
-        crop_background=embedding,
-        box=None,
-        moving=True,
-        changed_ratio=0.1,
-        scene_changed=False,
-        zones=(),
-        still=None,
-    )
-    return Window(frames=(frame,), contextualised=embedding[None], pooled=embedding)
 
 
 def unit(vectors: NDArray[np.floating]) -> Floats:

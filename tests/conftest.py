@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from cameras import RtspCamera, make_clip
 
 # Rooms whose tests talk to servers, browsers and processes in real time. On a machine that is busy with something else
@@ -34,3 +36,14 @@ def rtsp_camera(clips: Path) -> Iterator[RtspCamera]:
     """A running RTSP camera that plays the clips."""
     with RtspCamera(clips) as camera:
         yield camera
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Logging is the process's own, and what a test sends it to is closed after it: put back for the other tests."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

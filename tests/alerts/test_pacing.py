@@ -31,6 +31,11 @@ class Phone:
         self.messages.append((record.event.id, delivery.phase.value, [other.event.id for other in others]))
 
 
+def hold_back(paced: PacedHook, event_id: str) -> None:
+    with pytest.raises(HeldBackError):
+        paced.deliver(owed(), record(event_id))
+
+
 def test_up_to_the_limit_every_event_is_told_at_once() -> None:
     """The limit costs nothing on an ordinary day."""
     phone = Phone()
@@ -62,8 +67,7 @@ def test_what_was_held_back_comes_in_one_message() -> None:
     paced = PacedHook(phone, at_most=1, within_s=120, clock=clock)
     paced.deliver(owed(), record("1-a"))
     for event_id in ("2-a", "3-a", "4-a"):
-        with pytest.raises(HeldBackError):
-            paced.deliver(owed(), record(event_id))
+        hold_back(paced, event_id)
     clock.move(120)
     for event_id in ("2-a", "3-a", "4-a"):
         paced.deliver(owed(), record(event_id))
@@ -87,8 +91,7 @@ def test_an_event_that_was_told_among_others_gets_no_description_of_its_own() ->
     paced = PacedHook(phone, at_most=1, within_s=120, clock=clock)
     paced.deliver(owed(), record("1-a"))
     for event_id in ("2-a", "3-a"):
-        with pytest.raises(HeldBackError):
-            paced.deliver(owed(), record(event_id))
+        hold_back(paced, event_id)
     clock.move(120)
     paced.deliver(owed(), record("2-a"))
     paced.deliver(owed(), record("3-a"))
@@ -103,8 +106,7 @@ def test_a_message_that_fails_takes_no_room_and_forgets_nobody() -> None:
     paced = PacedHook(phone, at_most=1, within_s=120, clock=clock)
     paced.deliver(owed(), record("1-a"))
     for event_id in ("2-a", "3-a"):
-        with pytest.raises(HeldBackError):
-            paced.deliver(owed(), record(event_id))
+        hold_back(paced, event_id)
     clock.move(120)
     phone.error = DeliveryError("no network")
     with pytest.raises(DeliveryError):
