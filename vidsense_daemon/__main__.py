@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
@@ -11,6 +12,9 @@ def entry_point() -> None:
     # NumPy's own threads wait by spinning: a small product then costs twenty times its processor time. It reads this
     # once, when it is loaded. PyTorch has a count of its own (`encoder.threads`).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if sys.argv[1:2] == ["run"]:
+        # a daemon that is stopped while it still imports ends as it does later: there is nothing to close yet
+        signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
     from vidsense_daemon.cli.main import main
 
     try:

@@ -42,3 +42,27 @@ def test_a_daemon_that_is_stopped_while_it_starts_ends_quietly(tmp_path: Path) -
 
     assert (daemon.returncode, said) == (0, b"")
     assert not state.exists()
+
+
+_STOPPED_AT_AN_IMPORT = """
+import os, signal, sys
+class Stopping:
+    def find_spec(self, name, path=None, target=None):
+        if name == "vidsense_daemon.cli.main":
+            os.kill(os.getpid(), signal.SIGTERM)
+sys.meta_path.insert(0, Stopping())
+"""
+
+
+def test_a_daemon_that_is_stopped_before_its_commands_are_loaded_ends_quietly(tmp_path: Path) -> None:
+    """The half second before the command line is understood counts as well."""
+    (tmp_path / "sitecustomize.py").write_text(_STOPPED_AT_AN_IMPORT)
+    ended = subprocess.run(
+        [sys.executable, "-m", "vidsense_daemon", "run"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, b"")

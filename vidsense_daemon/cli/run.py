@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from vidsense_daemon.base import logs
-from vidsense_daemon.base.errors import EXIT_OK
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli.context import Subparsers, add_config_option
 from vidsense_daemon.settings.paths import find_config, state_dir
@@ -27,8 +26,6 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    # what follows imports for seconds; until the daemon is built there is nothing that would have to be closed
-    signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(EXIT_OK))
     from vidsense_daemon.settings.load import load
 
     # the same file at every reload, whatever becomes of the working directory
