@@ -149,8 +149,7 @@ def _backtest(args: argparse.Namespace) -> int:
 
     until = datetime.now(UTC)
     with Console(stderr=True).status("loading the encoder and looking through the stored windows"):
-        backend = backends.choose_encoder(settings.encoder, state_dir=storage.state_dir)
-        encoder = backends.build_encoder(settings.encoder, backend=backend, state_dir=storage.state_dir)
+        encoder, backend = backends.open_encoder(settings.encoder, state_dir=storage.state_dir)
         backtests = Backtests(storage, lambda: (encoder, backend))
         found = backtests.run_rule(rule, cameras=cameras, since=args.since, until=until)
         target = None if args.target_per_day is None else found.threshold_for(args.target_per_day)

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.base.errors import ConfigError, PermanentError
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.daemon.pictures import camera_pictures
 from vidsense_daemon.daemon.storage import (
@@ -35,6 +35,7 @@ from vidsense_daemon.perception.encoders import clip
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder, unsupported_prompt
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.encoders.hub_files import model_folder
+from vidsense_daemon.perception.encoders.limits import has_words, reads_as_english
 from vidsense_daemon.perception.encoders.locked import LockedEncoder
 from vidsense_daemon.perception.encoders.remembered import RememberedTexts
 from vidsense_daemon.perception.runtimes.choosing import MeasuredRuntimes
@@ -66,6 +67,25 @@ def choose_encoder(settings: EncoderBlock, *, state_dir: Path) -> str:
     taken = "clip" if there else "builtin"
     structlog.get_logger().info("encoder_chosen", backend=taken, why=why)
     return taken
+
+
+def open_encoder(settings: EncoderBlock, *, state_dir: Path, runtimes: Runtimes | None = None) -> tuple[Encoder, str]:
+    """The encoder that the settings mean on this machine, loaded, and its backend; takes seconds.
+
+    `auto` goes on with the builtin one where the weights that it would take are damaged: a house is watched less well,
+    not left alone. ``runtimes`` decides what computes pictures; PyTorch for who only has sentences.
+
+    Raises:
+        ConfigError: its weights are missing or damaged; the message says what to do.
+    """
+    try:
+        backend = choose_encoder(settings, state_dir=state_dir)
+        return build_encoder(settings, backend=backend, state_dir=state_dir, runtimes=runtimes), backend
+    except ConfigError as error:
+        if settings.backend != "auto":
+            raise
+        structlog.get_logger().error("encoder_unusable", reason=str(error), instead="builtin")
+        return build_encoder(settings, backend="builtin", state_dir=state_dir, runtimes=runtimes), "builtin"
 
 
 def build_encoder(
@@ -127,13 +147,26 @@ def _runtimes(settings: EncoderBlock, *, state_dir: Path, **pictures: Any) -> Me
 
 
 def load_encoder(settings: EncoderBlock, *, state_dir: Path) -> Encoder:
-    """The encoder that the settings mean on this machine, loaded."""
-    return build_encoder(settings, backend=choose_encoder(settings, state_dir=state_dir), state_dir=state_dir)
+    """The same, for who need not know which backend it is."""
+    return open_encoder(settings, state_dir=state_dir)[0]
 
 
 def refused_prompt(prompt: str, *, encoder_backend: str) -> str | None:
     """Why this encoder can't see what a sentence asks for; none when it may."""
-    return unsupported_prompt(prompt) if encoder_backend == "builtin" else None
+    if encoder_backend == "builtin":
+        return unsupported_prompt(prompt)
+    return None if has_words(prompt) else f'a prompt needs words, and "{prompt}" has none'
+
+
+def doubted_prompt(prompt: str, encoder: BuiltinEncoder | ClipEncoder) -> str | None:
+    """Why this encoder may see something else than a sentence means; none when there is no doubt."""
+    if isinstance(encoder, BuiltinEncoder):
+        return None  # it refuses what it can't read
+    if unread := encoder.tokens_unread(prompt):
+        return f"its prompt is too long by {unread} tokens, and what stands at its end is not read"
+    if not reads_as_english(prompt):
+        return "its prompt is not in English, and most models of this kind read nothing else"
+    return None
 
 
 def refused_triggers(camera: ResolvedCamera, *, encoder_backend: str) -> dict[str, str]:

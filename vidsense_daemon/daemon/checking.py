@@ -22,6 +22,9 @@ from vidsense_daemon.daemon.findings import Finding, bad, doubtful, good
 from vidsense_daemon.daemon.storage import database_url
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.domain.frames import Frame
+from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
+from vidsense_daemon.perception.encoders.clip import ClipEncoder
+from vidsense_daemon.perception.encoders.hub_files import is_folder
 from vidsense_daemon.review.server import check_access
 from vidsense_daemon.settings.hooks import MqttHook, NamedHook, WebhookHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
@@ -36,11 +39,13 @@ _PORTS = {"http": 80, "https": 443}
 def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[Finding]:
     """One finding a thing, as they are found; ``offline`` leaves out what needs a camera or another server."""
     cameras = backends.resolved_cameras(settings)
-    backend = backends.choose_encoder(settings.encoder, state_dir=state_dir)
-    yield from _encoder(settings.encoder, backend=backend, state_dir=state_dir)
+    found, encoder, backend = _encoder(settings.encoder, state_dir=state_dir)
+    yield from found
     yield from _triggers(
         cameras, settings.actions, encoder_backend=backend, model=settings.encoder.model, state_dir=state_dir
     )
+    if encoder is not None:
+        yield from _doubts(cameras, encoder)
     yield database(state_dir)
     yield _hooks(settings)
     if settings.review.enabled:
@@ -67,26 +72,41 @@ def database(state_dir: Path) -> Finding:
     return good(what, f"{found.path}, {found.size_bytes / 1e6:.1f} MB, sound")
 
 
-def _encoder(block: EncoderBlock, *, backend: str, state_dir: Path) -> Iterator[Finding]:
+def _encoder(block: EncoderBlock, *, state_dir: Path) -> tuple[list[Finding], BuiltinEncoder | ClipEncoder | None, str]:
+    """What is to be said of it, the encoder if there is one, and its backend."""
+    backend: str = "clip" if block.backend == "auto" else block.backend
     try:
+        backend = backends.choose_encoder(block, state_dir=state_dir)
         encoder = backends.bare_encoder(block, backend=backend, state_dir=state_dir)
     except VidsenseError as error:
-        mend = f"vidsense models pull {block.model}" if backend == "clip" else ""
-        yield bad("encoder", str(error), mend)
-        return
-    yield good("encoder", f"{backend}: {encoder.name}")
+        mend = f"vidsense models pull {block.model}" if backend == "clip" and not is_folder(block.model) else ""
+        if block.backend != "auto" or backend == "builtin":
+            return [bad("encoder", str(error), mend)], None, backend
+        instead = block.model_copy(update={"backend": "builtin"})
+        found, other, backend = _encoder(instead, state_dir=state_dir)
+        return [doubtful("encoder", f"{error}; until then the builtin encoder looks", mend), *found], other, backend
+    found = [good("encoder", f"{backend}: {encoder.name}")]
     for label, failure in backends.runtimes_left_out(block, encoder.vision, state_dir=state_dir).items():
         mend = "vidsense models quantize" if label.endswith("int8") else "vidsense models measure"
-        yield doubtful("runtime", f"{label} computes no pictures any more: {failure}", mend)
+        found.append(doubtful("runtime", f"{label} computes no pictures any more: {failure}", mend))
+    return found, encoder, backend
+
+
+def _doubts(cameras: Sequence[ResolvedCamera], encoder: BuiltinEncoder | ClipEncoder) -> Iterator[Finding]:
+    prompts = {name: each.prompt for camera in cameras for name, each in camera.triggers.items() if not each.action}
+    for name, prompt in prompts.items():
+        if doubt := backends.doubted_prompt(prompt, encoder):
+            yield doubtful(f"trigger {name}", doubt, "put it into short, plain English")
 
 
 def _triggers(
     cameras: Sequence[ResolvedCamera], actions: ActionsBlock, *, encoder_backend: str, model: str, state_dir: Path
 ) -> Iterator[Finding]:
+    reword = f"reword it, or: vidsense models pull {model}" if encoder_backend == "builtin" else "reword it"
     for camera in cameras:
         refused = backends.refused_triggers(camera, encoder_backend=encoder_backend)
         for name, reason in refused.items():
-            yield bad(f"trigger {name} on {camera.name}", reason, f"reword it, or: vidsense models pull {model}")
+            yield bad(f"trigger {name} on {camera.name}", reason, reword)
         unseen = backends.unseen_actions(camera, actions, state_dir=state_dir)
         for name, reason in unseen.items():
             yield bad(f"trigger {name} on {camera.name}", reason, "vidsense train actions LABELS.yaml")

@@ -131,10 +131,7 @@ class LivePerception:
         # after an error the worker runs the body again: open events must not be forgotten with their perceiver
         if not self.ready.is_set():
             folder, block = self._storage.state_dir, self._settings.encoder
-            self.encoder_backend = backends.choose_encoder(block, state_dir=folder)
-            self.encoder = backends.build_encoder(
-                block, backend=self.encoder_backend, state_dir=folder, runtimes=self.runtimes
-            )
+            self.encoder, self.encoder_backend = backends.open_encoder(block, state_dir=folder, runtimes=self.runtimes)
             cameras = tuple(self._cameras.values())
             self.unusual = build_unusual(
                 cameras, encoder=self.encoder.name, state_dir=folder, is_enabled=self._is_enabled

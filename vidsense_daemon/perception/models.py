@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from vidsense_daemon.base.errors import ConfigError, TransientError
-from vidsense_daemon.perception.encoders.hub_files import folder_name, is_complete
+from vidsense_daemon.perception.encoders.hub_files import SUMS, folder_name, is_complete, kept_sums
 
 HUB_URL = "https://huggingface.co"
 
@@ -30,7 +30,6 @@ _WANTED = re.compile(
     r"|merges\.txt|vocab\.txt|spiece\.model|tokenizer\.model"
     r"|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json"
 )
-_SUMS = "SHA256SUMS"
 _TIMEOUT = httpx.Timeout(30, connect=10)
 
 Progress = Callable[[str, int, int], None]  # file, bytes that are here, bytes of the whole file
@@ -78,12 +77,14 @@ def pull(
         with httpx.Client(base_url=hub_url, follow_redirects=True, timeout=_TIMEOUT, headers=headers) as hub:
             revision, files = _remote_files(hub, name)
             folder.mkdir(parents=True, exist_ok=True)
+            (folder / SUMS).unlink(missing_ok=True)  # of an older revision, perhaps
             sums = {file.name: _fetch(hub, f"/{name}/resolve/{revision}/", file, folder, on_progress) for file in files}
+        lines = [f"{digest}  {file}\n" for file, digest in sums.items()]
+        (folder / SUMS).write_text("".join(lines), encoding="utf-8")
     except httpx.HTTPError as error:
         raise TransientError(f"cannot fetch {name} from {hub_url} ({error}): run the command again later") from error
     except OSError as error:
         raise ConfigError(f"cannot keep {name} in {folder}: {error.strerror or error}") from error
-    (folder / _SUMS).write_text("".join(f"{digest}  {file}\n" for file, digest in sums.items()), encoding="utf-8")
     return _model(folder)
 
 
@@ -94,14 +95,12 @@ def verify(name: str, *, models_dir: Path) -> list[str]:
         ConfigError: the model is not here, or was copied here by hand without its SHA256SUMS.
     """
     folder = _existing(name, models_dir)
-    try:
-        lines = (folder / _SUMS).read_text(encoding="utf-8").splitlines()
-    except OSError as error:
+    expected = kept_sums(folder)
+    if not expected:
         raise ConfigError(
-            f"{folder} has no {_SUMS} to compare with: copy that file too, or run `vidsense models pull {name}`"
-        ) from error
-    expected = [line.split(maxsplit=1) for line in lines if line.strip()]
-    return [file for digest, file in expected if _sha256(folder / file) != digest]
+            f"{folder} has no {SUMS} to compare with: copy that file too, or run `vidsense models pull {name}`"
+        )
+    return [file for file, digest in expected.items() if _sha256(folder / file) != digest]
 
 
 def remove(name: str, *, models_dir: Path) -> Model:

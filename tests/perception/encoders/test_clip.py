@@ -137,18 +137,26 @@ def test_a_folder_with_all_files_is_available(tmp_path: Path, save: Save) -> Non
 
 
 @pytest.mark.parametrize("lost", ["config.json", "preprocessor_config.json", "model.safetensors"])
-def test_weights_that_are_not_there_name_the_command_that_fetches_them(tmp_path: Path, save: Save, lost: str) -> None:
+def test_a_folder_that_is_not_complete_names_what_it_lacks(tmp_path: Path, save: Save, lost: str) -> None:
     (save(tmp_path) / lost).unlink()
 
     assert not available(str(tmp_path))
-    with pytest.raises(ConfigError, match="vidsense models pull"):
+    with pytest.raises(ConfigError, match=f"lacks .*{lost.removeprefix('model.')}: copy it again"):
         load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["nobody/no-such-model", "/no/such/folder", "a b c", ""])
-def test_an_unknown_model_is_not_available(save: Save, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nobody/no-such-model", "not on this machine: run `vidsense models pull nobody/no-such-model`"),
+        ("/no/such/folder", "the folder /no/such/folder is not there: correct encoder.model"),
+        ("a b c", "not on this machine"),
+        ("", "not on this machine"),
+    ],
+)
+def test_an_unknown_model_is_not_available(save: Save, name: str, says: str) -> None:
     assert not available(name)
-    with pytest.raises(ConfigError, match="not on this machine"):
+    with pytest.raises(ConfigError, match=says):
         ClipEncoder(name, threads=1)
 
 
@@ -158,7 +166,7 @@ def test_a_pickle_is_not_taken_for_weights(tmp_path: Path, save: Save) -> None:
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
 
-    with pytest.raises(ConfigError, match="not on this machine"):
+    with pytest.raises(ConfigError, match="lacks weights in safetensors"):
         load(folder)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from structlog.testing import capture_logs
 
 from tests.perception.encoders.pictures import pattern, plain
-from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, Lite0, load_lite0, to_input
 
 
@@ -72,12 +72,15 @@ def test_weights_of_another_shape_in_the_cache_are_made_again(tmp_path: Path, ne
     assert torch.equal(features_of(load_lite0(cache_dir=tmp_path), pattern()), features_of(network, pattern()))
 
 
-def test_a_cache_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_full_disk_costs_a_line_and_no_daemon(tmp_path: Path, network: Lite0) -> None:
+    """The next start takes a fraction of a second longer, that is all."""
     blocked = tmp_path / "a-file"
     blocked.write_text("")
+    with capture_logs() as logs:
+        found = load_lite0(cache_dir=blocked / "cache")
 
-    with pytest.raises(ConfigError, match="a-file"):
-        load_lite0(cache_dir=blocked / "cache")
+    assert torch.equal(features_of(found, pattern()), features_of(network, pattern()))
+    assert [(line["event"], "a-file" in line["folder"]) for line in logs] == [("weights_not_kept", True)]
 
 
 def test_pixels_are_scaled_as_the_weights_were_trained() -> None:

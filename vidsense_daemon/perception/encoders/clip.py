@@ -28,7 +28,14 @@ from vidsense_daemon.base.errors import ConfigError, PermanentError
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.adapters import merge
-from vidsense_daemon.perception.encoders.hub_files import PixelScale, model_folder, read_pixel_scale, weights_digest
+from vidsense_daemon.perception.encoders.hub_files import (
+    PixelScale,
+    is_folder,
+    model_folder,
+    read_pixel_scale,
+    weights_digest,
+    why_not_here,
+)
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
 from vidsense_daemon.perception.encoders.vision import ClipVision
 from vidsense_daemon.perception.runtimes.tower import PyTorch, Runtimes, RuntimeUnusableError, VisionModel, embed
@@ -62,16 +69,13 @@ class ClipEncoder:
         torch.set_num_threads(threads)
         folder = model_folder(model, models_dir=models_dir)
         if folder is None:
-            raise ConfigError(
-                f"the weights of {model} are not on this machine: run `vidsense models pull {model}`, "
-                "or use encoder.backend: builtin"
-            )
+            raise ConfigError(why_not_here(model, models_dir=models_dir))
         self._model = model
         pixels = _pixel_scale(model, folder)
         self._network, self._tokenizer = _load(model, folder)
         self._picture_px, self._longest_tokens = _sizes(model, self._network.config)
         self._dimension = self._probe(pixels)
-        digest = weights_digest(folder)
+        digest = _digest(model, folder)
         digest += self._adapt(pixels, adapter, f"clip-{Path(model).name}-{digest}")
         self._name = f"clip-{Path(model).name}-{digest}"
         self.vision = VisionModel(
@@ -117,7 +121,14 @@ class ClipEncoder:
         """(N, D), unit length: the normalised mean over the templates."""
         if not texts:
             return np.empty((0, self._dimension), np.float32)
+        for text in texts:
+            if unread := self.tokens_unread(text):
+                structlog.get_logger().warning("sentence_cut_off", sentence=text[:80], tokens_unread=unread)
         return np.asarray(ensemble(self._read(phrased(texts))).numpy(), np.float32)
+
+    def tokens_unread(self, text: str) -> int:
+        """How many of the sentence's tokens stand beyond what the model reads: 77 of CLIP, 64 of SigLIP."""
+        return max(0, len(self._tokenizer(text)["input_ids"]) - self._longest_tokens)
 
     def text_spread(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N,): the same for every text, 2.5 times the temperature that the model learnt for its cosines.
@@ -153,11 +164,12 @@ class ClipEncoder:
         vision = ClipVision(self._network, pixels, has_tiles=False)
         try:
             picture, texts = _unit(vision(self._black())), self._read(["a person", "an empty room"])
+            spread = self.text_spread(texts.numpy())
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise _unusable(self._model, f"it does not work as a dual encoder ({error})") from error
         if picture.shape[-1] != texts.shape[-1]:
             raise _unusable(self._model, "its pictures and its texts have embeddings of different sizes")
-        if not (torch.isfinite(picture).all() and torch.isfinite(texts).all()):
+        if not (torch.isfinite(picture).all() and torch.isfinite(texts).all() and np.isfinite(spread).all()):
             raise _unusable(self._model, "its weights hold numbers that are none (NaN)")
         if torch.equal(texts[0], texts[1]):  # transformers makes an empty tokenizer where the files are lost
             raise _unusable(self._model, "its tokenizer cannot tell a person from an empty room")
@@ -210,16 +222,28 @@ def _load(model: str, folder: Path) -> tuple[Any, Any]:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         network, report = AutoModel.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they come in the report, by name
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
         raise _unusable(model, str(error).splitlines()[0]) from error
-    lacking = [*report["missing_keys"], *report["mismatched_keys"]]
+    lacking = [*report["missing_keys"], *(key for key, *_shapes in report["mismatched_keys"])]
     if lacking:
         raise _unusable(model, f"{len(lacking)} of its weights are missing or of another shape, such as {lacking[0]}")
     network.eval().requires_grad_(requires_grad=False)
     return network, tokenizer
+
+
+def _digest(model: str, folder: Path) -> str:
+    try:
+        return weights_digest(folder)
+    except (OSError, ValueError) as error:
+        raise _unusable(model, str(error)) from error
 
 
 def _sizes(model: str, config: Any) -> tuple[int, int]:
@@ -249,7 +273,5 @@ def _unit(vectors: Tensor) -> Tensor:
 
 
 def _unusable(model: str, why: str) -> ConfigError:
-    return ConfigError(
-        f"cannot use {model} as an encoder: {why}; fetch it again with `vidsense models pull {model}`, "
-        "or use encoder.backend: builtin"
-    )
+    again = "copy the folder again" if is_folder(model) else f"fetch it again with `vidsense models pull {model}`"
+    return ConfigError(f"cannot use {model} as an encoder: {why}; {again}, or use encoder.backend: builtin")

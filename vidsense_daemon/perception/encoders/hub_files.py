@@ -19,8 +19,10 @@ from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 
+from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.frames import Picture
 
+SUMS = "SHA256SUMS"  # in the form of `sha256sum -c`
 _PREPROCESSING = "preprocessor_config.json"
 _PROCESSING = "processor_config.json"  # transformers 5 writes the preprocessing into it, under image_processor
 
@@ -48,13 +50,42 @@ class PixelScale:
 
 
 def model_folder(model: str, *, models_dir: Path | None) -> Path | None:
-    """Where the files of ``model`` lie, all that are needed; none when they are not on this machine."""
-    places = [Path(model).expanduser()]
+    """Where the files of ``model`` lie, all that are needed; none when they are not on this machine.
+
+    Raises:
+        ConfigError: a folder of this name may not be read.
+    """
+    return next((folder for folder in _places(model, models_dir) if not _lacking(folder)), None)
+
+
+def why_not_here(model: str, *, models_dir: Path | None) -> str:
+    """What is missing of ``model``, which is not on this machine, and what to do."""
+    begun = next((folder for folder in _places(model, models_dir) if folder.is_dir()), None)
+    if is_folder(model):
+        lost = f"lacks {', '.join(_lacking(begun))}: copy it again" if begun else "is not there: correct encoder.model"
+        return f"the folder {model} {lost}, or use encoder.backend: builtin"
+    if begun:
+        here = f"is not complete in {begun}, it lacks {', '.join(_lacking(begun))}"
+        return f"{model} {here}: run `vidsense models pull {model}`, which goes on where it stopped"
+    return (
+        f"the weights of {model} are not on this machine: run `vidsense models pull {model}`, "
+        "or use encoder.backend: builtin"
+    )
+
+
+def is_folder(model: str) -> bool:
+    """Whether ``model`` names a folder of this machine, whether it exists or not, and not a model of the hub."""
+    return model.startswith(("/", "~", ".")) or (model != "" and Path(model).is_dir())
+
+
+def _places(model: str, models_dir: Path | None) -> list[Path]:
+    """Where ``model`` may lie, the first one that is complete counts."""
+    places = [Path(model).expanduser()] if model else []
     if models_dir is not None:
         places.append(models_dir / folder_name(model))
     if (cached := _cached_config(model)) is not None:
         places.append(cached.parent)
-    return next((folder for folder in places if is_complete(folder)), None)
+    return places
 
 
 def folder_name(model: str) -> str:
@@ -63,18 +94,50 @@ def folder_name(model: str) -> str:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether the folder has a model's description, its preprocessing and weights in safetensors."""
-    preprocessing = (folder / _PREPROCESSING).is_file() or (folder / _PROCESSING).is_file()
-    return (folder / "config.json").is_file() and preprocessing and bool(_weight_files(folder))
+    """Whether the folder has a model's description, its preprocessing and weights in safetensors.
+
+    Raises:
+        ConfigError: it may not be read.
+    """
+    return not _lacking(folder)
+
+
+def _lacking(folder: Path) -> list[str]:
+    try:
+        there = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
+    except PermissionError as error:
+        raise ConfigError(f"the folder {folder} may not be read by this user; check its owner and mode") from error
+    wanted = {
+        "config.json": "config.json" in there,
+        _PREPROCESSING: bool({_PREPROCESSING, _PROCESSING} & there),
+        "weights in safetensors": any(name.endswith(".safetensors") for name in there),
+    }
+    return [name for name, is_there in wanted.items() if not is_there]
 
 
 def weights_digest(folder: Path) -> str:
-    """Eight hex digits of the weights' content: embeddings of a retrained model must never mix with the old ones."""
-    digest = hashlib.sha256()
+    """Eight hex digits of the weights' content: embeddings of a retrained model must never mix with the old ones.
+
+    Raises:
+        ValueError: a file is not the one whose checksum was kept when it was fetched.
+    """
+    digest, kept = hashlib.sha256(), kept_sums(folder)
     for path in _weight_files(folder):
         with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+            found = hashlib.file_digest(file, "sha256")
+        if kept.get(path.name, found.hexdigest()) != found.hexdigest():
+            raise ValueError(f"{path.name} is not what was fetched: its checksum differs from the one in {SUMS}")
+        digest.update(found.digest())
     return digest.hexdigest()[:8]
+
+
+def kept_sums(folder: Path) -> dict[str, str]:
+    """The sha256 of each file when it was fetched; none of a folder that was copied by hand without them."""
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines if " " in line.strip())}
 
 
 def read_pixel_scale(folder: Path) -> PixelScale:

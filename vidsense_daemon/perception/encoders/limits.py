@@ -57,6 +57,16 @@ def unsupported_prompt(prompt: str) -> str | None:
     return None
 
 
+def reads_as_english(prompt: str) -> bool:
+    """Whether it may be English; a single word without an accent always may."""
+    return _may_be_english(_LETTERS.findall(prompt.lower()))
+
+
+def has_words(prompt: str) -> bool:
+    """Whether there is a letter in it, of any script."""
+    return bool(_LETTERS.search(prompt))
+
+
 def _may_be_english(words: list[str]) -> bool:
     """Whether most letters are Latin, and no foreign little words stand there without English ones."""
     letters = "".join(words)

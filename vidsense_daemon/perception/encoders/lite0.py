@@ -11,18 +11,18 @@ ReLU6, so that it can run in eight bits. Tensor legend: `B` pictures, `S` = 224 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import structlog
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.perception.encoders.packaged import packaged_file
 
@@ -148,19 +148,18 @@ def _from_cache(cached: Path) -> Lite0 | None:
     """The cached network; none when there is none, or when the file is damaged and must be made again."""
     try:
         return _network(load_file(cached))
-    except (FileNotFoundError, SafetensorError, RuntimeError):
+    except (OSError, SafetensorError, RuntimeError):
         return None
 
 
 def _save(weights: dict[str, Tensor], cached: Path) -> None:
-    """Write and rename, so that a daemon that starts at the same moment never reads half a file."""
-    partial = cached.with_suffix(f".{os.getpid()}.partial")
+    """Keep the network; a full disk costs a fraction of a second at the next start, nothing else."""
     try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, partial)
-        partial.replace(cached)
+        replace_file(cached, save(weights))
     except OSError as error:
-        raise ConfigError(f"cannot keep the picture network in {cached.parent}: {error}") from error
+        structlog.get_logger().warning(
+            "weights_not_kept", folder=str(cached.parent), reason=error.strerror or str(error)
+        )
 
 
 def _fold(published: dict[str, Tensor]) -> dict[str, Tensor]:

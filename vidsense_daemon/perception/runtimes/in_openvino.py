@@ -147,7 +147,8 @@ def save_graph(graph: Any, path: Path, card: Card | None = None) -> None:
     except (OSError, RuntimeError) as error:
         for suffix in (".bin", ".xml"):
             new.with_suffix(suffix).unlink(missing_ok=True)
-        raise RuntimeUnusableError(f"cannot keep the converted model in {path.parent}: {first_line(error)}") from error
+        reason = error.strerror if isinstance(error, OSError) else f"is the disk full? ({first_line(error)})"
+        raise RuntimeUnusableError(f"cannot keep the converted model in {path.parent}: {reason}") from error
 
 
 def read_graph(path: Path) -> Any:
