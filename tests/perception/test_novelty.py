@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from vidsense_daemon.domain.frames import BLOCK_COLUMNS, BLOCK_ROWS, Blocks, Box
 from vidsense_daemon.domain.windows import TILES, EmbeddedFrame
+from vidsense_daemon.perception.blocks import LEAST_FRAMES as LEAST_OF_BLOCKS
 from vidsense_daemon.perception.novelty import LEAST_FRAMES, Novelty, NoveltyScorer
 from vidsense_daemon.perception.surprise import Errors, Persistence, Seconds, Tiles
 
 from .fakes import DIMENSION, embedded
 
+SETTLED = LEAST_OF_BLOCKS + 50 + LEAST_FRAMES  # frames: blocks first, 50 of them on their way, then the scale
+ROAD = 8  # the row of blocks in which something always moves
+DOOR = (2, 0)  # a block in which nothing ever does
+
 
 class Street:
-    """Busy frames of a camera before which something always moves a little."""
+    """Busy frames of a camera before which something always moves a little, on the road alone."""
 
     def __init__(self, seed: int = 0) -> None:
         self._chance = np.random.default_rng(seed)
@@ -25,10 +33,30 @@ class Street:
         self.at_s += step_s
         tiles = np.ones((TILES, DIMENSION), np.float32)
         tiles += (0.05 * strange * self._chance.standard_normal((TILES, DIMENSION))).astype(np.float32)
-        values = {"moving": True, "tiles": tiles, "block_change": strange * self._chance.uniform(8, 12)}
+        values: dict[str, Any] = {
+            "moving": True,
+            "tiles": tiles,
+            "block_changes": self._blocks(strange),
+            "box": self._walker(strange),
+        }
         return embedded(self._index, at_s=self.at_s, **{**values, **changes})
 
-    def known_to(self, scorer: NoveltyScorer, frames: int = LEAST_FRAMES + 50) -> NoveltyScorer:
+    def blocks(self, *, door: float = 0.0) -> Blocks:
+        """A usual frame's; the door's block changes by ``door`` levels."""
+        blocks = self._blocks(1.0)
+        blocks[DOOR] = max(blocks[DOOR], door)
+        return blocks
+
+    def _blocks(self, strange: float) -> Blocks:
+        blocks = self._chance.uniform(0.2, 1.0, (BLOCK_ROWS, BLOCK_COLUMNS))
+        blocks[ROAD] = strange * self._chance.uniform(30, 60, BLOCK_COLUMNS)
+        return blocks.astype(np.float16)
+
+    def _walker(self, strange: float) -> Box:
+        left = 0.3 + strange * self._chance.uniform(0, 0.02)
+        return Box(left, 0.5, left + 0.1, 0.7)
+
+    def known_to(self, scorer: NoveltyScorer, frames: int = SETTLED + 50) -> NoveltyScorer:
         for _ in range(frames):
             scorer.see(self.frame())
         return scorer
@@ -38,12 +66,47 @@ def scored(scorer: NoveltyScorer, street: Street, count: int, **changes: object)
     return [scorer.see(street.frame(**changes)) for _ in range(count)]  # type: ignore[arg-type]
 
 
-def test_nothing_is_scored_before_forty_seconds_of_motion_were_seen() -> None:
-    """Fewer frames tell no deviation."""
+def test_nothing_is_scored_before_a_minute_and_a_half_of_motion_was_seen() -> None:
+    """Fewer frames tell neither the blocks' past nor a deviation."""
     street, scorer = Street(), NoveltyScorer(Persistence())
 
-    assert not any(scored(scorer, street, LEAST_FRAMES))
+    assert not any(scored(scorer, street, SETTLED))
     assert any(scored(scorer, street, 10))
+
+
+def test_a_small_thing_stands_out_where_nothing_ever_moves() -> None:
+    """It changes its block less than every walker on the road does; where it is, is told."""
+    street = Street()
+    scorer = street.known_to(NoveltyScorer(Persistence()))
+    small = [scorer.see(street.frame(block_changes=street.blocks(door=25.0))) for _ in range(5)]
+
+    assert small[-1] is not None
+    assert small[-1].score > 5
+    assert small[-1].place == "at the left edge"
+
+
+def test_much_motion_is_nothing_where_much_always_moves() -> None:
+    """A large thing on the road is what the road is for."""
+    street = Street()
+    scorer = street.known_to(NoveltyScorer(Persistence()))
+    blocks = street.blocks()
+    blocks[ROAD] = 59.0
+    large = [scorer.see(street.frame(block_changes=blocks)) for _ in range(5)]
+
+    assert large[-1] is not None
+    assert large[-1].score < 3
+
+
+def test_what_moves_faster_than_usual_adds_to_the_score() -> None:
+    """A cyclist changes no more of the picture than a walker does."""
+    street = Street()
+    scorer = street.known_to(NoveltyScorer(Persistence()))
+    boxes = [Box(0.1 * step, 0.5, 0.1 * step + 0.1, 0.7) for step in range(6)]
+    fast = [scorer.see(street.frame(box=box)) for box in boxes]
+
+    assert fast[-1] is not None
+    assert fast[-1].speed > 2
+    assert abs(fast[-1].motion) < 2
 
 
 def test_what_moves_and_changes_more_than_usual_stands_out_within_a_second() -> None:
@@ -54,7 +117,7 @@ def test_what_moves_and_changes_more_than_usual_stands_out_within_a_second() -> 
     strange = [seen for seen in scored(scorer, street, 5, strange=3.0) if seen]
 
     assert abs(np.mean(usual)) < 1
-    assert strange[-1].score > 10
+    assert strange[-1].score > 5
     assert strange[-1].motion > 3
     assert strange[-1].surprise > 3
 
@@ -85,16 +148,17 @@ def test_tiles_that_are_no_numbers_cost_their_own_frames() -> None:
     broken = street.frame(tiles=np.full((TILES, DIMENSION), np.nan, np.float32))
 
     assert scorer.see(broken) is None
-    assert scorer.see(street.frame(block_change=float("nan"))) is None
+    assert scorer.see(street.frame(block_changes=np.full((BLOCK_ROWS, BLOCK_COLUMNS), np.nan, np.float16))) is None
+    assert scorer.see(street.frame(block_changes=None)) is None
     seen = [novelty for novelty in scored(scorer, street, 10) if novelty]
     assert seen
     assert all(abs(novelty.score) < 10 for novelty in seen)
 
 
 def test_without_tiles_motion_alone_is_scored() -> None:
-    """An encoder that tells no places still has a most changed block."""
+    """Blocks are measured whatever the encoder tells."""
     street, scorer = Street(), NoveltyScorer(Persistence())
-    scored(scorer, street, LEAST_FRAMES + 10, tiles=None)
+    scored(scorer, street, SETTLED + 10, tiles=None)
     strange = scored(scorer, street, 5, tiles=None, strange=3.0)
 
     assert strange[-1] is not None

@@ -11,11 +11,12 @@ import structlog
 from vidsense_daemon.domain.events import NOVELTY, TAMPER, EventState, Severity
 from vidsense_daemon.domain.frames import Still, View
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.perception.blocks import BlocksPast
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
 from vidsense_daemon.perception.tampering import TamperMemory, outlines_of
 from vidsense_daemon.perception.unusual import NoveltyRule, TamperRule, UnusualRules, UnusualWatch
-from vidsense_daemon.perception.unusual_file import Kept, UnusualFile
+from vidsense_daemon.perception.unusual_file import Kept, UnusualFile, peaks_kept
 from vidsense_daemon.perception.usual import PEAK_EVERY, Peak
 
 from .fakes import STARTED_AT, Camera, ColourEncoder, RememberingSink, painted
@@ -32,9 +33,17 @@ def a_day(*, chance: int = 0) -> Kept:
         Peak(STARTED_AT - number * PEAK_EVERY, 2 + random.exponential(0.5), np.eye(16, dtype=np.float16)[0])
         for number in range(150, 0, -1)
     ]
-    scale = np.stack([random.uniform(8, 12, 300), random.normal(0.4, 0.025, 300)], axis=1).astype(np.float32)
+    street, blocks, ratios = Street(seed=5), BlocksPast(), []
+    for _ in range(700):
+        frame = street.frame()
+        assert frame.block_changes is not None
+        if blocks.is_known:
+            ratios.append(blocks.standout(frame.block_changes).ratio)
+        blocks.learn(frame.captured_at, frame.block_changes)
+    surprises, speeds = random.normal(0.4, 0.025, len(ratios)), random.uniform(0, 0.06, len(ratios))
+    scale = np.stack([ratios, surprises, speeds], axis=1).astype(np.float32)
     tamper = TamperMemory(watched_s=90_000, looks=[outlines_of(scene())[0]])
-    return Kept(peaks, "persistence", scale, tamper)
+    return Kept(peaks, "persistence", scale, tamper, blocks)
 
 
 def watching(folder: Path, *, kept: Kept | None = None, rules: UnusualRules = BOTH, **options: object) -> UnusualWatch:
@@ -115,7 +124,7 @@ def test_what_was_learned_survives_a_restart(tmp_path: Path) -> None:
 def test_a_trained_model_that_ran_before_a_restart_goes_on_at_once(tmp_path: Path) -> None:
     """Models are handed over after the start: what was kept is the trained one's, so nothing warms up anew."""
     kept = a_day()
-    kept.model, kept.scale = "tenfold", kept.scale * (1, 10)
+    kept.model, kept.scale = "tenfold", kept.scale * (1, 10, 1)
     watch, street, sink = watching(tmp_path, kept=kept), Street(), RememberingSink()
     play(watch, street, sink, 0.2)
     watch.use("door", Tenfold())
@@ -135,6 +144,24 @@ def test_another_encoder_begins_anew_with_one_line_in_the_log(tmp_path: Path) ->
     assert not kept.peaks
     assert not len(kept.scale)
     assert len(kept.tamper.looks) == 1
+    assert kept.blocks.is_known
+
+
+def test_a_file_of_an_earlier_version_begins_anew_with_one_line_in_the_log(tmp_path: Path) -> None:
+    """Its scores measured something else; the camera's scene is still known."""
+    UnusualFile(tmp_path, camera="door", encoder="colours").save(a_day())
+    path = tmp_path / "door.safetensors"
+    path.write_bytes(path.read_bytes().replace(b"vidsense-unusual-2", b"vidsense-unusual-1"))
+    with structlog.testing.capture_logs() as logs:
+        kept = UnusualFile(tmp_path, camera="door", encoder="colours").load()
+
+    ((event, reason),) = [(line["event"], line["reason"]) for line in logs]
+    assert event == "usual_begins_anew"
+    assert "earlier version" in reason
+    assert not kept.peaks
+    assert not kept.blocks.is_known
+    assert len(kept.tamper.looks) == 1
+    assert peaks_kept(path) == 0
 
 
 def test_a_damaged_file_is_left_behind(tmp_path: Path) -> None:
@@ -154,7 +181,7 @@ def test_one_frozen_frame_for_hours_is_nothing_unusual(tmp_path: Path) -> None:
     play(watch, street, sink, 5)
     tiles = street.frame().tiles
     for _ in range(3 * 3600 // 20):
-        watch.see(window(street.frame(step_s=20.0, tiles=tiles, block_change=0.0, moving=False)), sink)
+        watch.see(window(street.frame(step_s=20.0, tiles=tiles, block_changes=None, moving=False)), sink)
     play(watch, street, sink, 5)
     play(watch, street, sink, 2, strange=3.0)
 

@@ -1,12 +1,14 @@
 """How unlike its own past a camera's present is: a score for each busy frame, and whether that is an event. Pure.
 
-    b = how much the most changed block differs      s = mean surprise of the three tiles that surprise most
-    S = mean over the last second of z(b) + z(s)     z: in standard deviations of this camera's busy frames
+    r = how far a block of the picture changes beyond its own past (`blocks`)
+    s = mean surprise of the three tiles that surprise most
+    v = how fast what moves moves: of its box's centre, in the picture's sides a second
+    S = mean over the last second of z(r) + z(s)/2 + z(v)/2     z: in standard deviations of this camera's busy frames
 
-Motion alone beats every learned score on the measured footage, surprise alone is level with others, and their sum beats
-both (docs/novelty.md); a term for the speed and the look of what moved did not. Only frames at the busy pace are
-scored: b and s grow with the time between two frames, and calm frames are seconds apart. What changes with the whole
-scene (infrared, a lamp) is no motion and is left out for some seconds.
+Motion measured by each place's own past tells odd clips from normal days best, and the sum beats its parts
+(docs/novelty.md has the figures; the weights come from held-out normal videos); a term for the look of what moved did
+not help. Only frames at the busy pace are scored: r and s grow with the time between two frames, and calm frames are
+seconds apart. What changes with the whole scene (infrared, a lamp) is no motion and is left out for some seconds.
 
 D = dimension of the embedding space, 24 tiles a frame.
 """
@@ -23,71 +25,86 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsense_daemon.domain.frames import Blocks
 from vidsense_daemon.domain.windows import EmbeddedFrame
+from vidsense_daemon.perception.blocks import BlocksPast, Standout
 from vidsense_daemon.perception.surprise import SurpriseModel
 
 LEAST_FRAMES = 200  # 40 s of something moving: fewer tell no standard deviation
 _MOST_FRAMES = 1024
 _CONTEXT_FRAMES = 9  # what surprise models look back on at most, and the frame itself
 _TOP_TILES = 3
-_LEAST_DEVIATIONS = (0.5, 0.01)  # of b in grey levels and of s: below them is noise
+_WEIGHTS = (1.0, 0.5, 0.5)  # of z(r), z(s), z(v)
+_LEAST_DEVIATIONS = (0.05, 0.01, 0.05)  # of r, s and v: below them is noise
 _MEAN_OVER = timedelta(seconds=1)
 _LEAST_MEANED = 2
 _AFTER_SCENE_CHANGE = timedelta(seconds=10)
 
+Measures = tuple[float, float, float]  # r, s, v
+
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """How unusual one frame is."""
+    """How unusual one frame is; the three parts, of this frame alone, are deviations times their weight."""
 
     at: datetime
     score: float  # S
-    motion: float  # z(b) of this frame
-    surprise: float  # z(s) of this frame; 0 when the encoder tells no tiles
+    motion: float
+    surprise: float  # 0 when the encoder tells no tiles
+    speed: float
+    place: str  # where the motion stands out most, in words
 
 
 class Scale:
-    """A bounded random sample of a camera's (b, s), and their means and deviations."""
+    """A bounded random sample of a camera's measures, and their means and deviations."""
 
-    def __init__(self, samples: Iterable[tuple[float, float]] = (), *, seed: int = 0) -> None:
-        self._samples = [pair for pair in samples if all(map(math.isfinite, pair))][-_MOST_FRAMES:]
+    def __init__(self, samples: Iterable[Measures] = (), *, seed: int = 0) -> None:
+        self._samples = [measures for measures in samples if all(map(math.isfinite, measures))][-_MOST_FRAMES:]
         self._random = random.Random(seed)
         self._measured = 0
-        self._mean = self._deviation = np.zeros(2)
+        self._mean = self._deviation = np.zeros(len(_WEIGHTS))
 
     @property
     def samples(self) -> NDArray[np.float32]:
-        """(N, 2)."""
-        return np.array(self._samples, np.float32).reshape(-1, 2)
+        """(N, 3)."""
+        return np.array(self._samples, np.float32).reshape(-1, len(_WEIGHTS))
 
     @property
     def is_known(self) -> bool:
         return len(self._samples) >= LEAST_FRAMES
 
-    def learn(self, b: float, s: float) -> None:
+    def learn(self, measures: Measures) -> None:
         if len(self._samples) < _MOST_FRAMES:
-            self._samples.append((b, s))
+            self._samples.append(measures)
         else:  # a random one makes room: old seasons fade out instead of being cut off
-            self._samples[self._random.randrange(_MOST_FRAMES)] = (b, s)
+            self._samples[self._random.randrange(_MOST_FRAMES)] = measures
         self._measured = max(0, self._measured - 1)
 
-    def z(self, b: float, s: float) -> tuple[float, float]:
-        """Both in deviations from the mean; only when the scale `is_known`."""
+    def z(self, measures: Measures) -> NDArray[np.float64]:
+        """Each in deviations from its mean; only when the scale `is_known`. (3,)"""
         if not self._measured:
             known = np.array(self._samples)
             self._mean, self._deviation = known.mean(axis=0), np.maximum(known.std(axis=0), _LEAST_DEVIATIONS)
             self._measured = 50  # so many new samples change little
-        z = (np.array((b, s)) - self._mean) / self._deviation
-        return float(z[0]), float(z[1])
+        z: NDArray[np.float64] = (np.array(measures) - self._mean) / self._deviation
+        return z
 
 
 class NoveltyScorer:
     """One camera's frames, in order, to scores; not thread-safe."""
 
-    def __init__(self, model: SurpriseModel, *, busy_every_s: float = 0.2, scale: Scale | None = None) -> None:
-        """``busy_every_s`` is the time between two frames while something moves; ``scale`` is what was learned."""
+    def __init__(
+        self,
+        model: SurpriseModel,
+        *,
+        busy_every_s: float = 0.2,
+        scale: Scale | None = None,
+        blocks: BlocksPast | None = None,
+    ) -> None:
+        """``busy_every_s`` is the time between two frames while something moves; the rest is what was learned."""
         self.model = model
         self.scale = scale or Scale()
+        self.blocks = blocks or BlocksPast()
         self._next: tuple[SurpriseModel, Scale] | None = None  # warms up beside the present one
         self._longest_step = timedelta(seconds=2.5 * busy_every_s + 0.1)
         self._frames: deque[EmbeddedFrame] = deque(maxlen=_CONTEXT_FRAMES)
@@ -100,7 +117,7 @@ class NoveltyScorer:
 
     def forget(self) -> None:
         """The camera looks at something else."""
-        self.scale = Scale()
+        self.scale, self.blocks = Scale(), BlocksPast()
         if self._next is not None:
             self._next = (self._next[0], Scale())
         self.end_run()
@@ -115,38 +132,47 @@ class NoveltyScorer:
         if frame.scene_changed:
             self._quiet_until = frame.captured_at + _AFTER_SCENE_CHANGE
             self.end_run()
-        step = frame.captured_at - self._frames[-1].captured_at if self._frames else None
+        before = self._frames[-1] if self._frames else None
         self._frames.append(frame)
         if self._quiet_until is not None and frame.captured_at < self._quiet_until:
             return None
-        if step is None or step > self._longest_step or not math.isfinite(frame.block_change):
+        if before is None or frame.captured_at - before.captured_at > self._longest_step:
             return None
-        return self._score(frame, self._surprise_of(self.model))
+        if frame.block_changes is None or not np.isfinite(frame.block_changes).all():
+            return None
+        standout = self._standout(frame.captured_at, frame.block_changes)
+        return None if standout is None else self._score(frame, standout, _speed(before, frame))
 
-    def _score(self, frame: EmbeddedFrame, surprise: float) -> Novelty | None:
-        self._warm_up(frame.block_change)
-        if not math.isfinite(surprise):
+    def _standout(self, at: datetime, blocks: Blocks) -> Standout | None:
+        standout = self.blocks.standout(blocks) if self.blocks.is_known else None
+        self.blocks.learn(at, blocks)
+        return standout
+
+    def _score(self, frame: EmbeddedFrame, standout: Standout, speed: float) -> Novelty | None:
+        self._warm_up(standout.ratio, speed)
+        measures = (standout.ratio, self._surprise_of(self.model), speed)
+        if not all(map(math.isfinite, measures)):
             return None
-        known = self.scale.is_known
-        motion, strange = self.scale.z(frame.block_change, surprise) if known else (0.0, 0.0)
-        self.scale.learn(frame.block_change, surprise)
-        if not known:
+        parts = self.scale.z(measures) * _WEIGHTS if self.scale.is_known else None
+        self.scale.learn(measures)
+        if parts is None:
             return None
-        self._recent.append((frame.captured_at, motion + strange))
+        self._recent.append((frame.captured_at, float(parts.sum())))
         while frame.captured_at - self._recent[0][0] >= _MEAN_OVER:
             self._recent.popleft()
         if len(self._recent) < _LEAST_MEANED:
             return None
         score = sum(value for _, value in self._recent) / len(self._recent)
-        return Novelty(frame.captured_at, score, motion, strange)
+        motion, surprise, fast = map(float, parts)
+        return Novelty(frame.captured_at, score, motion, surprise, fast, standout.place)
 
-    def _warm_up(self, b: float) -> None:
+    def _warm_up(self, ratio: float, speed: float) -> None:
         if self._next is None:
             return
         model, scale = self._next
         surprise = self._surprise_of(model)
         if math.isfinite(surprise):
-            scale.learn(b, surprise)
+            scale.learn((ratio, surprise, speed))
         if scale.is_known:
             self.model, self.scale = self._next
             self._next = None
@@ -165,3 +191,11 @@ class NoveltyScorer:
             np.array([frame.captured_at.timestamp() for frame in tiles]),
         )[-1]
         return float(np.sort(errors)[-_TOP_TILES:].mean())  # NaN sorts last
+
+
+def _speed(before: EmbeddedFrame, frame: EmbeddedFrame) -> float:
+    """Of the centre of what moves, in the picture's sides a second; 0 where something has only begun to move."""
+    seconds = (frame.captured_at - before.captured_at).total_seconds()
+    if seconds <= 0 or before.box is None or frame.box is None or not (before.moving and frame.moving):
+        return 0.0
+    return math.dist(before.box.centre, frame.box.centre) / seconds

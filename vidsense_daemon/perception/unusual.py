@@ -31,7 +31,7 @@ from vidsense_daemon.perception.usual import PEAK_EVERY, Usual
 
 _PEAKS_AN_HOUR = round(timedelta(hours=1) / PEAK_EVERY)
 _SENTENCE = "something unusual for this camera"
-_MOTION_STANDS_OUT = 2.0  # one part of the score over twice the other is what the explanation names
+_STANDS_OUT = 2.0  # a part of the score over twice every other one is what the explanation names
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,9 @@ class _CameraWatch:
         self._log = structlog.get_logger().bind(camera=name)
         self._usual = Usual(per_week=novelty.per_week, time_zone=time_zone, peaks=kept.peaks)
         self._kept = kept
-        self._scorer = NoveltyScorer(model, busy_every_s=novelty.busy_every_s, scale=self._kept_scale(model))
+        self._scorer = NoveltyScorer(
+            model, busy_every_s=novelty.busy_every_s, scale=self._kept_scale(model), blocks=kept.blocks
+        )
         self._tampering = TamperWatch(
             kept.tamper, after_s=tamper.after_s, frozen_after_s=tamper.frozen_after_s, time_zone=time_zone
         )
@@ -205,7 +207,8 @@ class _CameraWatch:
 
     def _kept_scale(self, model: SurpriseModel) -> Scale:
         """What was kept of how large the errors of such a model are."""
-        return Scale((float(b), float(s)) for b, s in self._kept.scale) if self._kept.model == model.name else Scale()
+        known = self._kept.scale if self._kept.model == model.name else ()
+        return Scale((float(r), float(s), float(v)) for r, s, v in known)
 
     def look(self, frame: Frame) -> None:
         self._verdict = self._tampering.see(frame)
@@ -245,7 +248,9 @@ class _CameraWatch:
     def kept(self) -> Kept:
         """What is to be kept of it now."""
         scorer, self._kept_peaks = self._scorer, len(self._usual.peaks)
-        return Kept(list(self._usual.peaks), scorer.model.name, scorer.scale.samples, self._tampering.memory)
+        return Kept(
+            list(self._usual.peaks), scorer.model.name, scorer.scale.samples, self._tampering.memory, scorer.blocks
+        )
 
     def _tell_of_learning(self, at: datetime) -> None:
         if self._usual.is_learning:
@@ -286,14 +291,22 @@ class _CameraWatch:
                 pass
 
     def _cause(self, since: datetime, frame: EmbeddedFrame) -> Cause:
-        best = self._best or Novelty(since, 0.0, 0.0, 0.0)
-        told = self._usual.explain(since, best.score, _look_of(frame))
-        what = "how it moves and what follows what"
-        if best.motion > _MOTION_STANDS_OUT * best.surprise:
-            what = "how much moves at once"
-        elif best.surprise > _MOTION_STANDS_OUT * best.motion:
-            what = "what follows what"
-        return Cause(since, best.score, _SENTENCE, f"{told.text}; what stands out: {what}", told.nearest_at)
+        score = 0.0 if self._best is None else self._best.score
+        told = self._usual.explain(since, score, _look_of(frame))
+        what = "" if self._best is None else f"; what stands out: {_what_stands_out(self._best)}"
+        return Cause(since, score, _SENTENCE, f"{told.text}{what}", told.nearest_at)
+
+
+def _what_stands_out(seen: Novelty) -> str:
+    parts = {
+        f"how much moves at once, {seen.place}": seen.motion,
+        "what follows what": seen.surprise,
+        "how fast it moves": seen.speed,
+    }
+    second, first = sorted(parts, key=lambda name: parts[name])[-2:]
+    if parts[first] > _STANDS_OUT * parts[second]:
+        return first
+    return f"{first}; {second}"
 
 
 def _look_of(frame: EmbeddedFrame) -> Embedding:
