@@ -19,6 +19,7 @@ from vidsense_daemon.settings.addresses import camera_address, http_address, out
         "/srv/footage/one.mp4",
         "/dev/video0",
         "rtsp://admin:p#s/s?@192.168.1.10/stream1",
+        "rtsp://admin:p@ss:/w?r#d@192.168.1.10:554/stream1",
     ],
 )
 def test_a_camera_is_reached_by_these(text: str) -> None:

@@ -87,10 +87,10 @@ def _area(points: Outline) -> float:
 def split_user_part(url: str) -> tuple[str, str]:
     """`user:password` and `host/path` of a URL; a `/`, `?`, `#` or `@` may stand in the password as it is."""
     rest = url.partition("://")[2]
-    authority = _authority(rest)
-    if "@" in authority:
-        user_part = authority.rpartition("@")[0]
-    elif "@" in rest and not _names_a_host(authority):
+    before, _, host = _authority(rest).rpartition("@")
+    if before and _names_a_host(host):
+        user_part = before
+    elif "@" in rest and not _names_a_host(_authority(rest)):
         user_part = rest.rpartition("@")[0]
     else:
         return "", rest
