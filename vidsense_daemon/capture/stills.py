@@ -38,7 +38,7 @@ class StillRhythm:
     def start_run(self) -> None:
         """The stream's clock has jumped: forget its old times."""
         self._due_s = self._moved_at_s = self._since_s = float("-inf")
-        self._passing = False
+        self.passing = False  # whether what moves has done so for long, and no event came of it
 
     def begin_event(self, event_id: str) -> None:
         """Something was made of the motion: it gets good stills until `end_event`."""
@@ -50,15 +50,15 @@ class StillRhythm:
 
     def wants(self, at_s: float) -> Want | None:
         """Ask at each look at which something moves; none while no still is due."""
-        begins = at_s > self._moved_at_s + _PAUSE_S or (self._passing and bool(self._events))
+        begins = at_s > self._moved_at_s + _PAUSE_S or (self.passing and bool(self._events))
         self._moved_at_s = at_s
         if begins:
-            self._since_s, self._passing = at_s, False
+            self._since_s, self.passing = at_s, False
             return Want.FIRST
         if at_s < self._due_s:
             return None
-        self._passing = not self._events and at_s - self._since_s > _PASSING_AFTER_S
-        return Want.PASSING if self._passing else Want.NEXT
+        self.passing = not self._events and at_s - self._since_s > _PASSING_AFTER_S
+        return Want.PASSING if self.passing else Want.NEXT
 
     def took(self, at_s: float) -> None:
         """There was a picture, and it became a still."""

@@ -117,8 +117,10 @@ class Watch:
         return self._scene.settled and not self._sampler.busy(self._at_s)
 
     def _nap_s(self) -> float:
-        """How long packets may wait: what moves is looked at no more than one look late."""
-        return _CALM_NAP_S if self._calm else _BUSY_NAP_S if self._scene.settled else 0.0
+        """How long packets may wait: what moves is looked at no more than one look late, rain a little later."""
+        if self._calm or self._scene.stills.passing:
+            return _CALM_NAP_S
+        return _BUSY_NAP_S if self._scene.settled else 0.0
 
     def _announce(self, source: Source) -> None:
         self._outlet.say("opened", **asdict(source.facts))
