@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from store.scenes import ended, event, open_rooms, still, window
 
-from tests.store.scenes import ended, event, open_rooms, still, window
 from vidsense_daemon.cli.main import main
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from perception.lessons import cats_and_people
+from store.scenes import NOON, Rooms, event, open_rooms, window
 
-from tests.perception.lessons import cats_and_people
-from tests.store.scenes import NOON, Rooms, event, open_rooms, window
 from vidsense_daemon.cli.main import main
 from vidsense_daemon.store.feedback import FeedbackStore
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import torch
+from perception.encoders.tiny_models import save_bert, save_clip
 from safetensors.torch import load_file, save_file
 
-from tests.perception.encoders.tiny_models import save_bert, save_clip
 from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK
 from vidsense_daemon.cli.main import main
 from vidsense_daemon.perception.runtimes.in_openvino import is_installed, read_graph, save_graph

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from explain.fakes import DIMENSION, NOON, BlockEncoder, stored_event
+from store import scenes
 
-from tests.explain.fakes import DIMENSION, NOON, BlockEncoder, stored_event
-from tests.store import scenes
 from vidsense_daemon.daemon.attending import EventAttention
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.domain.events import EventStill

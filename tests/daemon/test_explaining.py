@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from description.fake_ollama import MODEL, FakeOllama
+from explain.fakes import NOON, stored_event
 
-from tests.description.fake_ollama import MODEL, FakeOllama
-from tests.explain.fakes import NOON, stored_event
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.daemon.explaining import Explaining, Wish
 from vidsense_daemon.daemon.storage import Storage

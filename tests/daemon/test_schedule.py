@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cameras import wait_until
+from store.scenes import window
 
-from tests.store.scenes import window
 from vidsense_daemon.base.clock import SystemClock
 from vidsense_daemon.daemon.schedule import Schedule
 from vidsense_daemon.daemon.storage import Storage

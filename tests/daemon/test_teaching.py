@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from perception.lessons import cats_and_people
+from store.scenes import NOON, event, window
 from structlog.testing import capture_logs
 
-from tests.perception.lessons import cats_and_people
-from tests.store.scenes import NOON, event, window
 from vidsense_daemon.daemon.backends import resolved_cameras
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.daemon.teaching import Teaching

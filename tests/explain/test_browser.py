@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from review.browsing import DESKTOP, PHONE, chromium
 
-from tests.review.browsing import DESKTOP, PHONE, chromium
 from vidsense_daemon.explain import Explanation
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from perception.encoders.tiny_models import PICTURE_PX, save_clip, save_siglip
 
-from tests.perception.encoders.tiny_models import PICTURE_PX, save_clip, save_siglip
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.explain.attention import rollout

@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from description.fake_ollama import MODEL, FakeOllama
 
-from tests.description.fake_ollama import MODEL, FakeOllama
 from vidsense_daemon.base.clock import SystemClock
 from vidsense_daemon.description.describers.ollama import Ollama
 from vidsense_daemon.description.describers.server import ModelServer

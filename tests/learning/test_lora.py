@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from perception.lessons import lesson
 from structlog.testing import capture_logs
 
-from tests.perception.lessons import lesson
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.domain.events import Verdict
 from vidsense_daemon.learning.lora import Example, margins, split_by_day, train_temporal

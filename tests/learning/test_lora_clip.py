@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from perception.encoders.pictures import plain
+from perception.encoders.tiny_models import PICTURE_PX, save_clip
+from perception.lessons import lesson
 from structlog.testing import capture_logs
 
-from tests.perception.encoders.pictures import plain
-from tests.perception.encoders.tiny_models import PICTURE_PX, save_clip
-from tests.perception.lessons import lesson
 from vidsense_daemon.domain.events import Verdict
 from vidsense_daemon.learning.lora import Example
 from vidsense_daemon.learning.lora_clip import Sight, train_clip

@@ -9,14 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.perception.encoders.tiny_models import save_clip, save_siglip
-from tests.perception.fakes import Camera, RememberingSink
 from vidsense_daemon.domain.frames import Frame, View
 from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
 from vidsense_daemon.perception.triggers import TriggerRule
+
+from .encoders.tiny_models import save_clip, save_siglip
+from .fakes import Camera, RememberingSink
 
 
 def resized(view: View | None, side_px: int) -> View | None:

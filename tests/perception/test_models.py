@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.perception.encoders.tiny_models import save_clip
-from tests.perception.hub import REVISION, Hub, serving
 from vidsense_daemon.base.errors import ConfigError, TransientError
 from vidsense_daemon.perception.encoders.clip import ClipEncoder, available
 from vidsense_daemon.perception.models import installed, pull, remove, verify
+
+from .encoders.tiny_models import save_clip
+from .hub import REVISION, Hub, serving
 
 NAME = "someone/tiny-clip"
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from fakes import SimulatedClock
 from structlog.testing import capture_logs
 
-from tests.fakes import SimulatedClock
-from tests.perception.fakes import Camera
 from vidsense_daemon.capture.budget import FrameBudget
 from vidsense_daemon.perception.pace import Governor, Pace
+
+from .fakes import Camera
 
 CONFIGURED_FPS = 40.0
 

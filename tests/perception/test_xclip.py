@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.perception.encoders.pictures import pattern
-from tests.perception.encoders.tiny_models import PICTURE_PX, save_clip, save_xclip
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.domain.windows import Window
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.perceiver import Perceiver
 from vidsense_daemon.perception.xclip import VideoHead, VideoModel
 
+from .encoders.pictures import pattern
+from .encoders.tiny_models import PICTURE_PX, save_clip, save_xclip
 from .fakes import Camera, ColourEncoder, RememberingSink, embedded
 
 PICTURES = [pattern(px=PICTURE_PX, phase=30 * index) for index in range(4)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.review.house import TOKEN, House
+from .house import TOKEN, House
 
 
 @pytest.fixture

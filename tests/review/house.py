@@ -17,8 +17,8 @@ import cv2
 import httpx
 import numpy as np
 from sqlalchemy import insert
+from store import scenes
 
-from tests.store import scenes
 from vidsense_daemon.base.clock import SystemClock
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import Description, EventRecord, Severity

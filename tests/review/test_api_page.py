@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.review.house import CameraSays, House, frame
+from .house import CameraSays, House, frame
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.review.house import CameraSays, House, frame, still
 from vidsense_daemon.review.board import CameraBoard
+
+from .house import CameraSays, House, frame, still
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from store import scenes
 
-from tests.review.browsing import DESKTOP, PHONE, chromium
-from tests.review.house import House, wait_until
-from tests.store import scenes
 from vidsense_daemon.domain.events import Severity
 from vidsense_daemon.review.access import password_hash
+
+from .browsing import DESKTOP, PHONE, chromium
+from .house import House, wait_until
 
 _SLOWEST_MS = 10_000
 

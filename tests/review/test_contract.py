@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 
-from tests.review.house import TOKEN, House, frame
+from .house import TOKEN, House, frame
 
 schemathesis = pytest.importorskip("schemathesis")
 

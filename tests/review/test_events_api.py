@@ -7,11 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from store import scenes
 
-from tests.review.house import House
-from tests.store import scenes
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.events import DescriptionStatus, Severity
+
+from .house import House
 
 
 def test_an_event_is_told_with_its_stills_and_its_words(locked: House, program: httpx.Client) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from store import scenes
 
-from tests.review.house import TOKEN, House
-from tests.store import scenes
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.review.guard import KnownNames
+
+from .house import TOKEN, House
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8811", "127.0.0.1.evil.example", "localhost.evil", ""])

@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.review.house import House
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.review.access import Access, LoginLimits, TooManyTriesError, password_hash
+
+from .house import House
 
 PASSWORD = "correct horse battery"
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.review.house import CameraSays, House, frame
 from vidsense_daemon.daemon.measuring import of_descriptions, of_pace, of_runtimes
 from vidsense_daemon.description.tally import DescriptionTally
 from vidsense_daemon.perception.pace import Pace
@@ -18,6 +17,8 @@ from vidsense_daemon.perception.runtimes.choosing import Standing
 from vidsense_daemon.perception.runtimes.failover import Handover
 from vidsense_daemon.perception.runtimes.notes import Failure
 from vidsense_daemon.review.ports import Measurement
+
+from .house import CameraSays, House, frame
 
 DASHBOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "vidsense.json"
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.review.house import House, wait_until
 from vidsense_daemon.base.errors import TransientError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.ports import Ports
 from vidsense_daemon.review.server import ReviewServer
+
+from .house import House, wait_until
 
 
 def test_a_taken_port_is_named_and_tried_again(house: House) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import httpx
+from store import scenes
 
-from tests.review.house import House
-from tests.store import scenes
+from .house import House
 
 
 def blocks(lines: Iterator[str]) -> Iterator[dict[str, str]]:

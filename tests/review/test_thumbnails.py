@@ -10,9 +10,10 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.review.house import House
 from vidsense_daemon.review.problems import Problem
 from vidsense_daemon.review.thumbnails import WIDTH_PX, Thumbnails
+
+from .house import House
 
 
 def still(folder: Path, name: str, *, width_px: int = 1920, height_px: int = 1080) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from store import scenes
 
-from tests.store import scenes
 from vidsense_daemon.domain.events import Event
 from vidsense_daemon.review.timeline import DAY_MINUTES, rows_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.scenes import Rooms, open_rooms
+from .scenes import Rooms, open_rooms
 
 
 @pytest.fixture

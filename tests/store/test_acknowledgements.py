@@ -6,9 +6,10 @@ import sqlite3
 from contextlib import closing
 from datetime import timedelta
 
-from tests.store.scenes import NOON, Rooms, event, window
 from vidsense_daemon.domain.events import EventRecord
 from vidsense_daemon.store.acknowledgements import Acknowledgements
+
+from .scenes import NOON, Rooms, event, window
 
 
 def stored(rooms: Rooms, id_: str = "1-e") -> EventRecord:

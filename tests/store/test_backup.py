@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.scenes import NOON, Rooms, ended, event, open_rooms, still, window, words
 from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.store.archive import EventArchive
 from vidsense_daemon.store.backup import back_up, back_up_daily, backups, heal, open_or_heal, restore
 from vidsense_daemon.store.engine import database_url
 from vidsense_daemon.store.search import EventSearch
+
+from .scenes import NOON, Rooms, ended, event, open_rooms, still, window, words
 
 
 def store_described(rooms: Rooms, id_: str) -> None:

@@ -6,8 +6,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.store.scenes import JPEG, NOON, Rooms, event, still, window
 from vidsense_daemon.store.check import Problem, check, repair
+
+from .scenes import JPEG, NOON, Rooms, event, still, window
 
 NOW = datetime.now(UTC)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.scenes import NOON, Rooms, ended, event, window
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.store.check import check, repair
 from vidsense_daemon.store.clips import ClipStore, cut_to_whole_boxes
 from vidsense_daemon.store.retention import Retention, Rule, delete_events, empty_garbage, pin
+
+from .scenes import NOON, Rooms, ended, event, window
 
 BEGAN_AT = NOON - timedelta(seconds=5)
 

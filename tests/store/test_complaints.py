@@ -6,12 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from fakes import SimulatedClock
 from structlog.testing import capture_logs
 
-from tests.fakes import SimulatedClock
-from tests.store.scenes import event, open_rooms, still, window
 from vidsense_daemon.store.complaints import Complaint
 from vidsense_daemon.store.spool import EventSpool
+
+from .scenes import event, open_rooms, still, window
 
 
 def test_what_keeps_failing_is_said_once_a_minute_and_counted() -> None:

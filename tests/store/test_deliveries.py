@@ -3,8 +3,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.store.scenes import NOON, Rooms, ended, event, open_rooms, window, words
 from vidsense_daemon.domain.events import Delivery, DeliveryPhase
+
+from .scenes import NOON, Rooms, ended, event, open_rooms, window, words
 
 SOON = datetime(2100, 1, 1, tzinfo=UTC)  # after what the machine's clock will write, however long the tests take
 

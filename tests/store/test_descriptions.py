@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.scenes import NOON, Rooms, ended, event, open_rooms, window, words
 from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.domain.events import DeliveryPhase, DescriptionStatus, Event, Severity, Source
+
+from .scenes import NOON, Rooms, ended, event, open_rooms, window, words
 
 
 def store_closed(rooms: Rooms, wanted: Event) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from tests.store import scenes
-from tests.store.scenes import NOON, Rooms
 from vidsense_daemon.domain.events import DescriptionStatus
 from vidsense_daemon.store.desk import EventDesk
+
+from . import scenes
+from .scenes import NOON, Rooms
 
 
 def store(rooms: Rooms, id_: str, *, minutes: float = 0, close: bool = True) -> str:

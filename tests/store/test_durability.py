@@ -13,17 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.scenes import NOON, open_rooms
 from vidsense_daemon.store.upgrade import status
 
-_CHECKOUT = Path(__file__).parents[2]  # so that the process finds these tests' scenes
+from .scenes import NOON, open_rooms
+
+_TESTS = Path(__file__).parents[1]  # where the process finds these tests' scenes
 
 # opens and closes events as fast as it can and says so, line by line, after each call has returned
 WRITER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from tests.store.scenes import ended, event, open_rooms, still, window
+    from store.scenes import ended, event, open_rooms, still, window
 
     rooms = open_rooms(Path(sys.argv[1]))
     for number in range(100_000):
@@ -59,7 +60,7 @@ def test_no_acknowledged_event_is_gone_after_a_kill(tmp_path: Path, kill: int) -
 def _run_and_kill(state_dir: Path, run: str, *, after_lines: int) -> list[str]:
     """The lines that the writer had printed when it was killed."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(state_dir), run], stdout=subprocess.PIPE, text=True, cwd=_CHECKOUT
+        [sys.executable, "-c", WRITER, str(state_dir), run], stdout=subprocess.PIPE, text=True, cwd=_TESTS
     )
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(after_lines)]

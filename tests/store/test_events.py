@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.scenes import JPEG, NOON, Rooms, ended, event, later, open_rooms, still, window, words
 from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import DescriptionStatus, EventState, Source
 from vidsense_daemon.store.archive import cursor_of
+
+from .scenes import JPEG, NOON, Rooms, ended, event, later, open_rooms, still, window, words
 
 
 def test_an_opened_event_stands_whole_in_the_database(rooms: Rooms) -> None:

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.store.scenes import NOON, Rooms, ended, event, window, words
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.store.export import COLUMNS, export_events
+
+from .scenes import NOON, Rooms, ended, event, window, words
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.scenes import NOON, Rooms, event, open_rooms, still, window
 from vidsense_daemon.base.errors import ConfigError, TransientError
 from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.engine import database_url
@@ -20,14 +19,16 @@ from vidsense_daemon.store.faults import DatabaseFaultError, Fault
 from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.upgrade import status
 
-_CHECKOUT = Path(__file__).parents[2]
+from .scenes import NOON, Rooms, event, open_rooms, still, window
+
+_TESTS = Path(__file__).parents[1]  # where the process finds these tests' scenes
 
 # a file system of 4 MiB of one's own, inside which the disk is really full and really read-only
 SMALL_DISK = textwrap.dedent(
     """
     import os, subprocess, sys
     from pathlib import Path
-    from tests.store.scenes import event, open_rooms, still, window
+    from store.scenes import event, open_rooms, still, window
     from vidsense_daemon.store.database import open_database
     from vidsense_daemon.store.faults import DatabaseFaultError
     from vidsense_daemon.store.space import SpaceReserve
@@ -169,7 +170,7 @@ def _in_a_namespace_of_its_own(script: str, disk: Path) -> list[str]:
     if unshare is None or subprocess.run([unshare, "-rm", "true"], check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a file system of one's own")
     command = [unshare, "-rm", sys.executable, "-c", script, str(disk)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=18, cwd=_CHECKOUT)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=18, cwd=_TESTS)
     assert done.returncode == 0, done.stderr
     return [line for line in done.stdout.splitlines() if ":" in line and not line.startswith("20")]
 

@@ -12,11 +12,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from tests.store.scenes import DIMENSION, NOON, Rooms, ended, event, window
 from vidsense_daemon.domain.events import ClearestLook, Event, Verdict
 from vidsense_daemon.store.export import export_events
 from vidsense_daemon.store.feedback import FeedbackStore
 from vidsense_daemon.store.retention import Retention, Rule, delete_events
+
+from .scenes import DIMENSION, NOON, Rooms, ended, event, window
 
 
 def look(*, presence: float = 2.0, towards: int = 0) -> ClearestLook:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.store.scenes import JPEG, NOON, Rooms, ended, event, open_rooms, still, window
 from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.domain.events import Severity
 from vidsense_daemon.store.check import check
@@ -23,6 +22,8 @@ from vidsense_daemon.store.retention import (
     unpin,
 )
 from vidsense_daemon.store.space import free_bytes
+
+from .scenes import JPEG, NOON, Rooms, ended, event, open_rooms, still, window
 
 DAY = timedelta(days=1)
 

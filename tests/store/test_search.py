@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.store.scenes import NOON, Rooms, ended, event, window, words
 from vidsense_daemon.domain.windows import Window
 from vidsense_daemon.store.search import EventSearch
 from vidsense_daemon.store.window_index import WindowIndex, largest, principal_directions
+
+from .scenes import NOON, Rooms, ended, event, window, words
 
 D = 96  # more than a sketch has, so that the directions have to be learnt
 

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from tests.store.scenes import Rooms, ended, event, open_rooms, phone, still, window
 from vidsense_daemon.domain.events import Delivery, Source
 from vidsense_daemon.store.faults import DatabaseFaultError, DatabaseUnavailableError, Fault
 from vidsense_daemon.store.spool import EventSpool, SpooledOutbox
+
+from .scenes import Rooms, ended, event, open_rooms, phone, still, window
 
 
 @pytest.fixture

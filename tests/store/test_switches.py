@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.store.scenes import NOON, Rooms
 from vidsense_daemon.store.switches import SwitchStore
+
+from .scenes import NOON, Rooms
 
 
 def test_a_trigger_stays_off_until_it_is_switched_on(rooms: Rooms) -> None:

@@ -13,13 +13,14 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from tests.store.scenes import JPEG, NOON
 from vidsense_daemon.base.errors import ConfigError, StoreError
 from vidsense_daemon.store.database import open_database
 from vidsense_daemon.store.engine import database_url
 from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.tables import APPLICATION_ID, metadata
 from vidsense_daemon.store.upgrade import head_revision, status, upgrade
+
+from .scenes import JPEG, NOON
 
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from tests.store.scenes import NOON, Rooms, event, window
+from .scenes import NOON, Rooms, event, window
 
 
 def test_a_window_comes_back_as_it_was_kept(rooms: Rooms) -> None:

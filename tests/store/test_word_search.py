@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.store.scenes import NOON, Rooms, ended, event, window, words
 from vidsense_daemon.store.search import EventSearch
+
+from .scenes import NOON, Rooms, ended, event, window, words
 
 # with words that all have, that many have, and that few have; an hour apart, the oldest first
 SAID = (

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.perception.encoders.pictures import pattern, plain
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.encoders.bridge import load_bridge
 from vidsense_daemon.perception.encoders.builtin import SHIPPED_BRIDGE, BuiltinEncoder
+
+from .pictures import pattern, plain
 
 
 def test_pictures_and_texts_become_unit_vectors_of_one_space(builtin_encoder: BuiltinEncoder) -> None:

@@ -13,13 +13,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from tests.perception.encoders import tiny_models
-from tests.perception.encoders.pictures import pattern, plain
-from tests.perception.encoders.tiny_models import PICTURE_PX, save_bert, save_clip, save_siglip
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.encoders.clip import ClipEncoder, available
+
+from . import tiny_models
+from .pictures import pattern, plain
+from .tiny_models import PICTURE_PX, save_bert, save_clip, save_siglip
 
 PICTURES = [pattern(px=PICTURE_PX), plain(30, px=PICTURE_PX), pattern(px=PICTURE_PX, phase=90)]
 

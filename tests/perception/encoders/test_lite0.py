@@ -9,8 +9,9 @@ import pytest
 import torch
 from structlog.testing import capture_logs
 
-from tests.perception.encoders.pictures import pattern, plain
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, Lite0, load_lite0, to_input
+
+from .pictures import pattern, plain
 
 
 @pytest.fixture(scope="module")

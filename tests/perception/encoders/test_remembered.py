@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
-from tests.perception.fakes import ColourEncoder
+from perception.fakes import ColourEncoder
 from vidsense_daemon.perception.encoders.remembered import RememberedTexts
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.perception.encoders.tiny_models import save_clip
+from perception.encoders.tiny_models import save_clip
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.runtimes.choosing import MeasuredRuntimes
 from vidsense_daemon.perception.runtimes.gate import made_up_pictures

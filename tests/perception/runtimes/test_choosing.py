@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from tests.perception.encoders.tiny_models import save_clip
-from tests.perception.runtimes.conftest import PLAIN, Load
+from perception.encoders.tiny_models import save_clip
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.runtimes.gate import made_up_pictures
 from vidsense_daemon.perception.runtimes.in_openvino import converted, is_installed, read_card, save_graph
 from vidsense_daemon.perception.runtimes.machine import Machine, this_machine
+
+from .conftest import PLAIN, Load
 
 pytestmark = [
     # asked, not imported: on its own OpenVINO reports to its makers

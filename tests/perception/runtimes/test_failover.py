@@ -13,13 +13,14 @@ from safetensors.torch import load_file, save_file
 from structlog.testing import capture_logs
 from torch import Tensor, nn
 
-from tests.perception.encoders.tiny_models import DIMENSION, save_clip
-from tests.perception.runtimes.conftest import Load
+from perception.encoders.tiny_models import DIMENSION, save_clip
 from vidsense_daemon.perception.encoders.clip import ClipEncoder
 from vidsense_daemon.perception.runtimes.failover import FailoverTower, Handover
 from vidsense_daemon.perception.runtimes.gate import made_up_pictures
 from vidsense_daemon.perception.runtimes.in_openvino import converted, is_installed, read_graph, save_graph
 from vidsense_daemon.perception.runtimes.tower import RuntimeUnusableError, TorchTower, Tower, VisionModel, embed
+
+from .conftest import Load
 
 needs_openvino = [
     pytest.mark.skipif(not is_installed(), reason="OpenVINO is not installed"),
