@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from cameras import wait_until
+from fakes import wait_until
 
 from vidsense_daemon.capture.reachability import Knocker
 
@@ -24,6 +25,48 @@ def test_a_camera_that_opens_its_door_again_is_noticed() -> None:
         wait_until(lambda: knocker.came_back(float(next(moments))), what="the open door")
     finally:
         again.close()
+
+
+def knocks(knocker: Knocker, moments: Iterator[int], camera: Listener, more: int) -> bool:
+    """Whether it came back while so many more knocks were heard; each question comes when the next one is due."""
+    wanted, came_back = camera.connections + more, False
+
+    def heard() -> bool:
+        nonlocal came_back
+        came_back |= knocker.came_back(float(next(moments)))
+        return camera.connections >= wanted
+
+    wait_until(heard, what="a knock")
+    return came_back
+
+
+def test_a_camera_that_comes_back_just_after_a_failed_try_is_noticed_once() -> None:
+    """The try that failed a moment before it was there does not cost a minute; nor is it asked again and again."""
+    first = Listener(servers.silent)
+    first.close()
+    knocker = Knocker(f"rtsp://127.0.0.1:{first.port}/x")
+    moments = iter(range(0, 1_000_000, 10))
+    wait_until(lambda: knocker._was_closed or knocker.came_back(float(next(moments))), what="the closed door")
+    camera = Listener(servers.silent, port=first.port)  # while the next try fails
+    try:
+        assert knocks(knocker, moments, camera, 2)
+        assert not knocks(knocker, moments, camera, 2)
+    finally:
+        camera.close()
+
+
+def test_a_door_that_was_closed_before_the_camera_streamed_is_old_news() -> None:
+    first = Listener(servers.silent)
+    first.close()
+    knocker = Knocker(f"rtsp://127.0.0.1:{first.port}/x")
+    moments = iter(range(0, 1_000_000, 10))
+    wait_until(lambda: knocker._was_closed or knocker.came_back(float(next(moments))), what="the closed door")
+    knocker.forget()
+    camera = Listener(servers.silent, port=first.port)
+    try:
+        assert not knocks(knocker, moments, camera, 2)
+    finally:
+        camera.close()
 
 
 def test_a_door_that_was_never_closed_is_no_news() -> None:

@@ -1,8 +1,9 @@
 """Is the camera back? A knock at its port now and then, while the next real try is up to a minute away.
 
 A try starts a process and asks for a stream, so tries become rare while a camera is away. A knock is one TCP connection
-that is closed at once: cheap enough for every two seconds. Only a door that was closed and is open now counts; a camera
-that answers and fails is left alone until the next try.
+that is closed at once: cheap enough for every second. Only a door that was closed and is open now counts, and once; a
+camera that answers and fails is left alone until the next try. What a knock has found outlasts the tries in between: a
+camera that comes back just after one failed must not wait for another.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 from vidsense_daemon.capture.options import scheme_of
 from vidsense_daemon.capture.urls import quoted
 
-_EVERY_S = 2.0
+_EVERY_S = 1.0
 _TIMEOUT_S = 1.5
 _PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 
@@ -31,11 +32,16 @@ class Knocker:
         self._due_mono_s = float("-inf")
         self._thread: threading.Thread | None = None
 
+    def forget(self) -> None:
+        """The camera streams: what was found before is of no use when it goes the next time."""
+        self._was_closed, self._open = False, None
+
     def came_back(self, now_mono_s: float) -> bool:
         """Whether the door has opened since it was found closed."""
         if self._thread is not None and self._thread.is_alive():
             return False
         if self._was_closed and self._open:
+            self._was_closed, self._open = False, None
             return True
         self._was_closed |= self._open is False
         if now_mono_s >= self._due_mono_s:

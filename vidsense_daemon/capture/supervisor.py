@@ -73,6 +73,7 @@ class CameraSupervisor:
         self._main_fault: Fault | None = None
         self._hardware_refused = ""
         self._refused_codec = self._shortcoming = ""
+        self._knocker = Knocker(options.substream_url or options.url)
         self._log = structlog.get_logger().bind(camera=camera)
 
     @property
@@ -170,6 +171,7 @@ class CameraSupervisor:
 
     def _streams(self, worker: Worker) -> None:
         self._backoff.reset()
+        self._knocker.forget()
         worker.worked()
         self._enter(CameraPhase.STREAMING, sessions=self._state.sessions + 1)
         self._log.info(
@@ -242,14 +244,14 @@ class CameraSupervisor:
         )
         if new and not self._options.is_replay:
             self._log.warning("camera_lost", fault=fault.fault.value, reason=message, next_try_in_s=round(wait_s, 1))
-        self._rest(worker, wait_s, Knocker(self._options.substream_url or self._options.url))
+        self._rest(worker, wait_s)
 
-    def _rest(self, worker: Worker, wait_s: float, knocker: Knocker) -> None:
+    def _rest(self, worker: Worker, wait_s: float) -> None:
         """Wait; no longer than until a camera that was away is back."""
         end_mono_s = self._clock.mono_s() + wait_s
         while (left_s := end_mono_s - self._clock.mono_s()) > 0 and not worker.stopping.is_set():
             worker.beat()
-            if knocker.came_back(self._clock.mono_s()):
+            if self._knocker.came_back(self._clock.mono_s()):
                 self._backoff.reset()
                 return
             self._clock.wait(worker.stopping, min(left_s, _POLL_S))
