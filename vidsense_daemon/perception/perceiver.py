@@ -11,7 +11,7 @@ B = windows, T = frames of a window, D = dimension of the embedding space.
 from __future__ import annotations
 
 import queue
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -23,7 +23,6 @@ import structlog
 import torch
 
 from vidsense_daemon.base.clock import Clock, SystemClock
-from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import Source
 from vidsense_daemon.domain.frames import Frame
@@ -32,16 +31,14 @@ from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.actions import Head, no_actions
 from vidsense_daemon.perception.calm_book import CalmBook
 from vidsense_daemon.perception.embedding import FrameEmbedder
-from vidsense_daemon.perception.labels import Labels
 from vidsense_daemon.perception.mailbox import FrameMailbox
 from vidsense_daemon.perception.owed import OwedCalls
 from vidsense_daemon.perception.pace import Pace
-from vidsense_daemon.perception.prompts import PromptBook
-from vidsense_daemon.perception.scoring import TriggerTexts
 from vidsense_daemon.perception.temporal import TemporalTransformer
 from vidsense_daemon.perception.triggers import TriggerRule
 from vidsense_daemon.perception.unusual import UnusualWatch
-from vidsense_daemon.perception.watch import CameraWatch, HeadOf, Sought, always_enabled, no_head
+from vidsense_daemon.perception.watch import HeadOf, always_enabled, no_head
+from vidsense_daemon.perception.watches import Looking, Watches
 from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of, seconds_of
 
 DEFAULT_WINDOW_FRAMES = 8
@@ -69,7 +66,14 @@ class _Step:
 
 
 class Perceiver:
-    """Owns the encoder and all that is known of each camera; only `run_ended` may be called from other threads."""
+    """Owns the encoder and all that is known of each camera; only `run_ended` may be called from other threads.
+
+    ``triggers`` names each camera's rules; a camera without any is still embedded and observed. ``is_enabled``,
+    ``time_zone``, ``book``, ``labels``, ``head_of`` and ``action_head`` are the watches' (`Watches`). ``keep_pictures``
+    leaves the whole pictures with the frames, for heads that look at them. ``unusual`` makes events of what no trigger
+    asks for. ``pace`` keeps the cameras from sending more than can be perceived; without one they send what they like.
+    ``recorder`` keeps some of what is seen for training.
+    """
 
     def __init__(
         self,
@@ -94,44 +98,25 @@ class Perceiver:
         pace: Pace | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        """``triggers`` names each camera's rules; a camera without any is still embedded and observed.
-
-        ``is_enabled`` says, by camera and trigger, whether it may make events now; ``time_zone`` is where the triggers'
-        hours are meant, none the machine's own. ``book`` keeps what calm cameras teach. ``labels`` is the vocabulary
-        that events are tagged with. ``unusual`` makes events of what no trigger asks for. ``head_of`` gives, by camera
-        and trigger, what was learned from verdicts; it is asked for every look, so what is taught counts at once.
-        ``action_head`` finds what can see a rule's action, or raises `PermanentError`; ``keep_pictures`` leaves the
-        whole pictures with the frames, for heads that look at them. ``pace`` keeps the cameras from sending more than
-        can be perceived; without one they send what they like. ``recorder`` keeps some of what is seen for training.
-        """
-        self._time_zone = time_zone
         self._log = structlog.get_logger()
-        self._is_enabled = is_enabled
+        self._clock = clock or SystemClock()
         self._encoder = encoder
         self._sink = OwedCalls(sink)
-        self._mailbox = mailbox
-        self._pace = pace
-        self._recorder = recorder
-        self._triggers = triggers
-        self._source = source
+        self._mailbox, self._pace, self._recorder = mailbox, pace, recorder
         self._window_frames = window_frames
-        self._temporal = temporal or TemporalTransformer(dimension=encoder.dimension)
-        self._temporal.eval()
+        self._temporal = (temporal or TemporalTransformer(dimension=encoder.dimension)).eval()
         self._embedder = FrameEmbedder(encoder, max_batch_pictures=max_batch_pictures, keep_pictures=keep_pictures)
-        self._prompts = PromptBook(encoder)
-        self._head_of = head_of
-        self._action_head = action_head
-        self._spared: Counter[tuple[str, str]] = Counter()
-        self._labels = Labels(self._texts_of_labels(labels))
-        self._clock = clock or SystemClock()
+        self._book = book or CalmBook(encoder=encoder.name)
+        self._unusual = unusual or UnusualWatch({}, encoder=encoder.name)
+        looking = Looking(source, is_enabled, time_zone, self._book, head_of, action_head)
+        self._watches = Watches(
+            triggers, encoder=encoder, sink=self._sink, labels=labels, looking=looking, in_hindsight=self._in_hindsight
+        )
         self._sliding: dict[str, SlidingWindow] = {}
-        self._watches: dict[str, CameraWatch] = {}
         self._ended: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._ending: list[tuple[str, str]] = []  # of which frames may still wait
         self._changed: queue.SimpleQueue[tuple[str, Sequence[TriggerRule]]] = queue.SimpleQueue()
-        self._unusual = unusual or UnusualWatch({}, encoder=encoder.name)
         self._frames = 0
-        self._book = book or CalmBook(encoder=encoder.name)
         self._reported_mono_s = self._kept_mono_s = self._clock.mono_s()
 
     def run(self, worker: Worker) -> None:
@@ -197,12 +182,12 @@ class Perceiver:
             "frames_replaced": sum(self._mailbox.replaced().values()),
             "pictures_embedded": self._embedder.embedded_pictures,
             "backgrounds_reused": self._embedder.reused_backgrounds,
-            "sightings_spared": self._spared.total(),
+            "sightings_spared": self._watches.spared.total(),
         }
 
     def thresholds(self) -> dict[str, dict[str, float]]:
         """Each camera's present threshold δ of each of its triggers."""
-        return {camera: watch.thresholds() for camera, watch in self._watches.items()}
+        return self._watches.thresholds()
 
     def _steps_of(self, frame: EmbeddedFrame) -> list[_Step]:
         sliding = self._sliding.setdefault(frame.camera, SlidingWindow(window_frames=self._window_frames))
@@ -230,12 +215,12 @@ class Perceiver:
         for step in steps:
             match step.kind:
                 case _Kind.SEE:
-                    self._watch(step.camera).see(windows[step.frames])
+                    self._watches.of(step.camera).see(windows[step.frames])
                     self._unusual.see(windows[step.frames], self._sink)
                 case _Kind.OBSERVE:
                     self._sink.observed(windows[step.frames], self._encoder.name)
                 case _Kind.END:
-                    self._watch(step.camera).end_run()
+                    self._watches.of(step.camera).end_run()
                     self._unusual.end_run(step.camera, self._sink)
         self._sink.settle()
 
@@ -258,43 +243,6 @@ class Perceiver:
         """The window of an event that is over: now its first frames are understood from its last ones, too."""
         return self._contextualise({window.frames}, causal=False)[window.frames]
 
-    def _watch(self, camera: str) -> CameraWatch:
-        if camera not in self._watches:
-            self._watches[camera] = CameraWatch(
-                camera=camera,
-                triggers=self._sought_by(camera),
-                sink=self._sink,
-                source=self._source,
-                encoder=self._encoder.name,
-                is_enabled=self._is_enabled,
-                time_zone=self._time_zone,
-                book=self._book,
-                labels=self._labels,
-                head_of=self._head_of,
-                spared=self._spared,
-                in_hindsight=self._in_hindsight,
-            )
-        return self._watches[camera]
-
-    def _sought_by(self, camera: str) -> dict[TriggerRule, Sought]:
-        """The camera's triggers that can be looked for; the others are logged and left out."""
-        sought: dict[TriggerRule, Sought] = {}
-        for rule in self._triggers.get(camera, ()):
-            try:
-                sought[rule] = self._action_head(rule) if rule.action else self._prompts.texts_of(rule)
-            except PermanentError as error:
-                self._log.error("trigger_left_out", camera=camera, trigger=rule.name, reason=str(error))
-        return sought
-
-    def _texts_of_labels(self, labels: Sequence[str]) -> dict[str, TriggerTexts]:
-        texts = {}
-        for label in labels:
-            try:
-                texts[label] = self._prompts.texts_of_label(label)
-            except PermanentError as error:
-                self._log.error("label_left_out", reason=str(error))
-        return texts
-
     def _newly_ended(self) -> list[tuple[str, str]]:
         ended = []
         while not self._ended.empty():
@@ -313,8 +261,7 @@ class Perceiver:
             try:
                 self._take(self._end_of_run(camera))
             finally:  # what the sink refuses it gets again; the change is due in any case
-                self._triggers = {**self._triggers, camera: rules}
-                self._watches.pop(camera, None)
+                self._watches.look_for(camera, rules)
 
     def _run_of(self, camera: str) -> str | None:
         sliding = self._sliding.get(camera)
