@@ -24,9 +24,10 @@ from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.scene import Scene
 from vidsense_daemon.capture.source import Source
 from vidsense_daemon.capture.timeline import Moment, RecordedTimeline
-from vidsense_daemon.capture.views import Scaler, WorkingPicture, square_around
+from vidsense_daemon.capture.views import Scaler, WorkingPicture
 from vidsense_daemon.domain.frames import Box, Frame, Picture
 from vidsense_daemon.domain.ports import Encoder
+from vidsense_daemon.domain.squares import square_around
 
 STARTED_AT = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -10,8 +10,9 @@ import pytest
 from av.video.reformatter import ColorRange
 
 from vidsense_daemon.capture.masks import PrivacyMask
-from vidsense_daemon.capture.views import Scaler, blacken, fit, square_around
+from vidsense_daemon.capture.views import Scaler, blacken, fit
 from vidsense_daemon.domain.frames import Box
+from vidsense_daemon.domain.squares import square_around
 
 COLOURS = {
     "red": (220, 20, 20),

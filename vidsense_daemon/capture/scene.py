@@ -15,8 +15,9 @@ from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.capture.sampling import Sampler
 from vidsense_daemon.capture.stills import StillRhythm, Want
 from vidsense_daemon.capture.timeline import Moment
-from vidsense_daemon.capture.views import Scaler, Square, WorkingPicture, blacken, square_around
+from vidsense_daemon.capture.views import Scaler, WorkingPicture, blacken
 from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
+from vidsense_daemon.domain.squares import Square, square_around
 
 TakeStill = Callable[[Want], Still | None]
 """Makes a still; none when the camera has no new picture for it."""

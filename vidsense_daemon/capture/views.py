@@ -19,17 +19,15 @@ import numpy as np
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.frames import Box, Picture
+from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.domain.squares import SMALLEST_PX, Square
+from vidsense_daemon.domain.squares import square_around as square_around  # for those who cut with a `Scaler`
 
 Levels = NDArray[np.uint8]
 HiddenAt = Callable[[int, int], NDArray[np.bool_]]  # (width_px, height_px) → (height_px, width_px): true is private
-Square = tuple[int, int, int, int]  # left, top, right, bottom in px of the working picture, all even
 
 LONGEST_SIDE_PX = 768  # a person at the far end of a drive is still some 30 px high
 _STILL_LONGEST_SIDE_PX = 1920
-_SMALLEST_PX = 16  # swscale cannot turn less into RGB
-_MARGIN = 0.65  # half the side of a crop, over the longer side of the box: room around what moved
-_MARGIN_PX = 4
 _JPEG_QUALITY_LAMBDA = 4 * 118  # FF_QP2LAMBDA: about quality 85, 250 kB at 1080p
 _BLACK_LUMA, _BLACK_CHROMA = 16, 128
 
@@ -186,30 +184,10 @@ def blacken(planes: Levels, hidden: NDArray[np.bool_], *, luma: int = _BLACK_LUM
     planes[height:].reshape(2, height // 2, width // 2)[:, quarter] = _BLACK_CHROMA
 
 
-def square_around(box: Box, width_px: int, height_px: int) -> Square:
-    """The square of half-side 0.65 · the box's longer side + 4 px around its centre, kept inside the picture."""
-    x, y = box.centre
-    longer_px = max((box.right - box.left) * width_px, (box.bottom - box.top) * height_px)
-    half_px = _MARGIN * longer_px + _MARGIN_PX
-    left, right = _inside(x * width_px - half_px, x * width_px + half_px, width_px)
-    top, bottom = _inside(y * height_px - half_px, y * height_px + half_px, height_px, step_px=4)
-    return left, top, right, bottom
-
-
-def _inside(start: float, end: float, size_px: int, *, step_px: int = 2) -> tuple[int, int]:
-    """Cut at the picture's edges, on even px because two of them share a chroma sample.
-
-    Heights that four divides are cut for less (`Scaler.cut`).
-    """
-    first = max(0, min(int(start) // step_px * step_px, size_px - _SMALLEST_PX))
-    last = min(size_px, max(-(-int(end) // step_px) * step_px, first + _SMALLEST_PX))
-    return first, last
-
-
 def fit(width_px: int, height_px: int, longest_side_px: int) -> tuple[int, int]:
     """The size at which the longer side is at most ``longest_side_px``; both even and at least 16."""
     scale = min(1.0, longest_side_px / max(width_px, height_px))
-    width, height = (max(_SMALLEST_PX, round(side_px * scale / 2) * 2) for side_px in (width_px, height_px))
+    width, height = (max(SMALLEST_PX, round(side_px * scale / 2) * 2) for side_px in (width_px, height_px))
     return width, height
 
 

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 
 from vidsense_daemon.domain.frames import Box, Picture
-
-_MARGIN = 0.65  # as capture cuts its crops: half the square's side, over the longer side of the box
+from vidsense_daemon.domain.squares import square_around
 
 
 def views_of(jpeg: bytes, box: Box | None, *, picture_px: int) -> list[Picture]:
@@ -22,17 +21,13 @@ def views_of(jpeg: bytes, box: Box | None, *, picture_px: int) -> list[Picture]:
         full = None
     if full is None:
         return []
-    parts = [full] if box is None else [full, full[_square(box, full.shape[1], full.shape[0])]]
+    parts = [full]
+    if box is not None:
+        left, top, right, bottom = square_around(box, full.shape[1], full.shape[0])
+        parts.append(full[top:bottom, left:right])
     size = (picture_px, picture_px)
     shrinks = [min(part.shape[:2]) >= picture_px for part in parts]
     return [
         np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA if small else cv2.INTER_LINEAR), np.uint8)
         for part, small in zip(parts, shrinks, strict=True)
     ]
-
-
-def _square(box: Box, width_px: int, height_px: int) -> tuple[slice, slice]:
-    x, y = box.centre[0] * width_px, box.centre[1] * height_px
-    half_px = max(8.0, _MARGIN * max((box.right - box.left) * width_px, (box.bottom - box.top) * height_px))
-    down = slice(max(0, int(y - half_px)), max(1, int(y + half_px)))
-    return down, slice(max(0, int(x - half_px)), max(1, int(x + half_px)))
