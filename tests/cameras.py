@@ -17,7 +17,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -26,11 +25,11 @@ from typing import Self
 
 import av
 import numpy as np
+from fakes import wait_until
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 
-WAIT_LIMIT_S = 15.0
 _NOISE_SHIFT_PX = 64
 
 # the package's own command also opens a second port, on all interfaces
@@ -39,15 +38,6 @@ import asyncio, sys
 from aio_rtsp_toolkit.server import RtspServer
 asyncio.run(RtspServer(sys.argv[1], "127.0.0.1", int(sys.argv[2])).serve_forever())
 """
-
-
-def wait_until(condition: Callable[[], bool], *, limit_s: float = WAIT_LIMIT_S, what: str = "the condition") -> None:
-    """Return as soon as ``condition`` holds; fail the test when it does not within the limit."""
-    end_mono_s = time.monotonic() + limit_s
-    while not condition():
-        if time.monotonic() > end_mono_s:
-            raise AssertionError(f"waited {limit_s:g} s in vain for {what}")
-        time.sleep(0.01)
 
 
 def free_port() -> int:

@@ -1,11 +1,14 @@
-"""Fakes for time, for every room's tests."""
+"""Time in every room's tests: a clock that a test moves, and waiting for what really takes a while."""
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 STARTED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+WAIT_LIMIT_S = 15.0
 
 
 class SimulatedClock:
@@ -33,3 +36,12 @@ class SimulatedClock:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self._elapsed_s += seconds
+
+
+def wait_until(condition: Callable[[], bool], what: str = "the condition", *, limit_s: float = WAIT_LIMIT_S) -> None:
+    """Return as soon as ``condition`` holds; fail the test when it does not within the limit."""
+    end_mono_s = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > end_mono_s:
+            raise AssertionError(f"waited {limit_s:g} s in vain for {what}")
+        time.sleep(0.01)

@@ -14,12 +14,13 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from fakes import wait_until
 from paho.mqtt.enums import CallbackAPIVersion
 
 from vidsense_daemon.alerts.filters import Switches
 from vidsense_daemon.alerts.hooks.mqtt import Mqtt
 
-from .fakes import LIMIT_S, wait_until
+from .fakes import LIMIT_S
 
 # Debian puts daemons where an ordinary user's PATH does not look
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from fakes import wait_until
+
 from vidsense_daemon.alerts.worker import AlertDelivery
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import (
@@ -30,17 +32,6 @@ STARTED_AT = datetime(2026, 5, 4, 17, 42, 3, tzinfo=UTC)
 LIMIT_S = 10.0  # how long a test waits for something that should happen at once
 
 
-def wait_until(condition: Callable[[], bool], *, meanwhile: Callable[[], None] = lambda: None) -> None:
-    """Return when ``condition`` holds; fail the test when it does not within the limit."""
-    tries = threading.Event()
-    for _ in range(int(LIMIT_S / 0.01)):
-        if condition():
-            return
-        meanwhile()
-        tries.wait(0.01)
-    raise AssertionError(f"waited {LIMIT_S:g} s in vain")
-
-
 class MovedClock:
     """Stands still until a test moves it."""
 
@@ -61,7 +52,14 @@ class MovedClock:
 
     def run_until(self, condition: Callable[[], bool], *, step_s: float = 1.0) -> None:
         """Let time pass in steps until ``condition`` holds."""
-        wait_until(condition, meanwhile=lambda: self.move(step_s))
+
+        def moved() -> bool:
+            if condition():
+                return True
+            self.move(step_s)
+            return False
+
+        wait_until(moved)
 
 
 class MemoryOutbox:

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes import wait_until
 
 from vidsense_daemon.alerts.hooks.command import Command
 from vidsense_daemon.base.errors import ConfigError, DeliveryError
 
-from .fakes import owed, record, wait_until
+from .fakes import owed, record
 
 
 def shell(script: str, *, timeout_s: float = 10.0, **environment: str) -> Command:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fakes import wait_until
 from store.scenes import Rooms, event, open_rooms, still, window
 
 from vidsense_daemon.alerts.hooks.webhook import Webhook
@@ -14,7 +15,7 @@ from vidsense_daemon.alerts.worker import AlertDelivery
 from vidsense_daemon.base.clock import SystemClock
 from vidsense_daemon.store.dead_letters import DeadLetters
 
-from .fakes import delivering, wait_until
+from .fakes import delivering
 from .receiver import receiver
 
 # after every message is due, however long other tests take before these

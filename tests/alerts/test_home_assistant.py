@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from fakes import wait_until
+
 from vidsense_daemon.domain.events import NOVELTY, TAMPER, DeliveryPhase, EventRecord, EventState
 
 from .broker import ACTIVE, Listener, Mosquitto, connected, said
-from .fakes import owed, record, wait_until
+from .fakes import owed, record
 
 
 def test_home_assistant_finds_every_camera_and_trigger(broker: Mosquitto, listener: Listener) -> None:

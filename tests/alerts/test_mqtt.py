@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import wait_until
 
 from vidsense_daemon.alerts.filters import Switches
 from vidsense_daemon.alerts.hooks.mqtt import Mqtt
@@ -18,7 +19,7 @@ from vidsense_daemon.base.errors import ConfigError, DeliveryError
 from vidsense_daemon.domain.events import DeliveryPhase, EventRecord, EventState
 
 from .broker import ACTIVE, CAMERAS, Listener, Mosquitto, connected, mosquitto, said
-from .fakes import owed, record, wait_until
+from .fakes import owed, record
 
 ENABLED = "vidsense/front_door/trigger/person_at_door/enabled"
 SET = "vidsense/front_door/trigger/person_at_door/set"

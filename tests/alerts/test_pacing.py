@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from fakes import wait_until
 
 from vidsense_daemon.alerts.pacing import PacedHook
 from vidsense_daemon.alerts.worker import AlertDelivery
 from vidsense_daemon.base.errors import DeliveryError, HeldBackError
 from vidsense_daemon.domain.events import Delivery, DeliveryPhase, EventRecord
 
-from .fakes import MemoryOutbox, MovedClock, delivering, owed, record, wait_until
+from .fakes import MemoryOutbox, MovedClock, delivering, owed, record
 
 OPENED, DESCRIBED = DeliveryPhase.OPENED, DeliveryPhase.DESCRIBED
 

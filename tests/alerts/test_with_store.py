@@ -10,13 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fakes import wait_until
 from store.scenes import Rooms, ended, event, open_rooms, still, window, words
 
 from vidsense_daemon.alerts.hooks.webhook import Webhook
 from vidsense_daemon.alerts.worker import AlertDelivery
 from vidsense_daemon.base.clock import SystemClock
 
-from .fakes import MovedClock, delivering, wait_until
+from .fakes import MovedClock, delivering
 from .receiver import Answer, Receiver, cut, hang, receiver, status
 
 EVENT_ID = "1773489600000-abcdef"

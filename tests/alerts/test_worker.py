@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from fakes import wait_until
+
 from vidsense_daemon.alerts.worker import AlertDelivery
 from vidsense_daemon.base.errors import DeliveryError, PermanentError
 from vidsense_daemon.domain.events import DeliveryPhase
 from vidsense_daemon.store.faults import Fault, fault_error
 
-from .fakes import STARTED_AT, MemoryOutbox, MovedClock, ScriptedHook, delivering, record, wait_until
+from .fakes import STARTED_AT, MemoryOutbox, MovedClock, ScriptedHook, delivering, record
 
 OPENED, DESCRIBED = DeliveryPhase.OPENED, DeliveryPhase.DESCRIBED
 

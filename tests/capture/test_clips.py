@@ -13,7 +13,8 @@ import av
 import pytest
 from av.packet import Packet
 from av.video.stream import VideoStream
-from cameras import RtspCamera, make_clip, wait_until
+from cameras import RtspCamera, make_clip
+from fakes import wait_until
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.base.errors import ConfigError

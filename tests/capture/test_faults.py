@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cameras import RtspCamera, make_clip, wait_until
+from cameras import RtspCamera, make_clip
+from fakes import wait_until
 
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.faults import Fault

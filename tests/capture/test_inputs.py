@@ -11,7 +11,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from cameras import make_clip, wait_until, yard
+from cameras import make_clip, yard
+from fakes import wait_until
 
 from vidsense_daemon.capture.faults import Fault
 from vidsense_daemon.capture.options import StreamOptions

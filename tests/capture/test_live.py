@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cameras import RtspCamera, wait_until
+from cameras import RtspCamera
+from fakes import wait_until
 
 from vidsense_daemon.capture.faults import Fault
 from vidsense_daemon.capture.options import StreamOptions

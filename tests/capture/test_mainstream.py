@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cameras import RtspCamera, free_port, make_clip, wait_until
+from cameras import RtspCamera, free_port, make_clip
+from fakes import wait_until
 
 from vidsense_daemon.capture.faults import CameraError, Fault
 from vidsense_daemon.capture.mainstream import MainStream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from cameras import WAIT_LIMIT_S, wait_until
+from fakes import WAIT_LIMIT_S, wait_until
 
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.faults import Fault

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cameras import wait_until
+from fakes import wait_until
 
 _SIGTERM_BIT = 1 << (signal.SIGTERM - 1)
 

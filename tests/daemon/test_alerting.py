@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from alerts.broker import Listener, mosquitto
-from alerts.fakes import STARTED_AT, MovedClock, delivering, record, wait_until
+from alerts.fakes import STARTED_AT, MovedClock, delivering, record
 from alerts.receiver import receiver
+from fakes import wait_until
 from store.scenes import NOON, Rooms, ended, event, open_rooms, still, window, words
 
 from vidsense_daemon.alerts.worker import AlertDelivery

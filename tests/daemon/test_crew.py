@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from cameras import wait_until
+from fakes import wait_until
 
 from vidsense_daemon.base.clock import SystemClock
 from vidsense_daemon.base.worker import Worker

@@ -9,8 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cameras import wait_until
-from fakes import STARTED_AT, SimulatedClock
+from fakes import STARTED_AT, SimulatedClock, wait_until
 from learning.scenes import SMALL, days
 
 from vidsense_daemon.base.clock import SystemClock

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cameras import wait_until
+from fakes import wait_until
 from store.scenes import window
 
 from vidsense_daemon.base.clock import SystemClock

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cameras import wait_until
+from fakes import wait_until
 
 CHECKOUT = Path(__file__).parents[2]
 VIDSENSE = "/opt/vidsense/bin/vidsense"  # on the machine

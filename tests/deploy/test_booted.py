@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cameras import RtspCamera, wait_until
+from cameras import RtspCamera
 from e2e.street import make_visit
+from fakes import wait_until
 
 from .machine import VIDSENSE, Machine, why_not
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
+from fakes import SimulatedClock
 
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.description.describers.ollama import Ollama
 
 from .fake_ollama import FakeOllama
-from .fakes import QUERIES, SimulatedClock
+from .fakes import QUERIES, STARTED_AT
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def server() -> Iterator[FakeOllama]:
 
 @pytest.fixture
 def clock() -> SimulatedClock:
-    return SimulatedClock()
+    return SimulatedClock(STARTED_AT + timedelta(minutes=1))
 
 
 @pytest.fixture

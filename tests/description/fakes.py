@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,23 +27,6 @@ from vidsense_daemon.domain.frames import Box
 STARTED_AT = datetime(2026, 11, 22, 17, 42, 3, tzinfo=UTC)
 ROLES = ("first", "middle", "peak", "last")
 QUERIES = ("What happens in this video?", "Who is there?", "What is carried?", "Is anything unusual?")
-
-
-class SimulatedClock:
-    """Time passes when somebody waits, or when the test says so."""
-
-    def __init__(self) -> None:
-        self.passed_s = 0.0
-
-    def now(self) -> datetime:
-        return STARTED_AT + timedelta(minutes=1, seconds=self.passed_s)
-
-    def mono_s(self) -> float:
-        return self.passed_s
-
-    def wait(self, stopping: threading.Event, timeout_s: float) -> bool:
-        self.passed_s += timeout_s
-        return stopping.is_set()
 
 
 def event(**changes: object) -> Event:
@@ -153,11 +134,3 @@ def worker_for(body: Callable[[Worker], None]) -> Worker:
         raise AssertionError(f"the daemon would end with {status}: {reason}")
 
     return Worker("description", body, on_fatal=fatal)
-
-
-def wait_until(condition: Callable[[], bool], limit_s: float = 10.0) -> None:
-    """Return as soon as ``condition`` holds; fail when it does not within the limit."""
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "the condition never came true"
-        time.sleep(0.005)

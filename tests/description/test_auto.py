@@ -7,6 +7,7 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from fakes import SimulatedClock
 
 from vidsense_daemon.base.errors import DescriberUnavailableError
 from vidsense_daemon.description.describers.auto import AutoDescriber
@@ -14,7 +15,7 @@ from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.model import ModelDescriber
 
 from .fake_ollama import MODEL, FakeOllama
-from .fakes import SimulatedClock, record
+from .fakes import record
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_an_ollama_that_comes_later_is_noticed(
     server.down()
     auto.describe(record(tmp_path))
     server.up()
-    clock.passed_s += 61
+    clock.advance(61)
 
     assert auto.describe(record(tmp_path, id="second")).backend == "ollama"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fakes import SimulatedClock
 
 from vidsense_daemon.base.errors import DescriberError, DescriberUnavailableError
 from vidsense_daemon.description.breaker import Breaker
@@ -14,7 +15,7 @@ from vidsense_daemon.description.describers.model import ModelDescriber
 
 from .fake_ollama import FakeOllama
 from .fake_wire import Fault
-from .fakes import SimulatedClock, record
+from .fakes import record
 
 
 def test_nothing_is_trusted_before_its_first_probe(clock: SimulatedClock) -> None:
@@ -70,7 +71,7 @@ def test_the_probe_is_a_real_load(
     server.fail("/api/chat", Fault("hang"))
     with pytest.raises(DescriberUnavailableError, match="did not answer in time"):
         made.describe(record(tmp_path))
-    clock.passed_s += 10
+    clock.advance(10)
     patient = describer()
     patient.describe(record(tmp_path))
 
@@ -87,6 +88,6 @@ def test_a_model_that_is_pulled_meanwhile_is_used(
     with pytest.raises(DescriberUnavailableError, match="ollama pull"):
         made.describe(record(tmp_path))
     server.models = models
-    clock.passed_s += 10
+    clock.advance(10)
 
     assert made.describe(record(tmp_path)).backend == "ollama"

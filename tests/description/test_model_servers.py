@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from fakes import SimulatedClock, wait_until
 
 from vidsense_daemon.base.errors import DescriberError, DescriberUnavailableError, PermanentError
 from vidsense_daemon.description.describers.model import ModelDescriber
@@ -23,7 +24,7 @@ from vidsense_daemon.domain.events import DescriptionStatus, EventRecord
 from .fake_ollama import MODEL, STRUCTURED, FakeOllama
 from .fake_openai import FakeOpenAi
 from .fake_wire import Fault
-from .fakes import QUERIES, SimulatedClock, event, record, wait_until
+from .fakes import QUERIES, event, record
 
 Fake = FakeOllama | FakeOpenAi
 Make = Callable[..., ModelDescriber]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fakes import wait_until
 
 from vidsense_daemon.base.errors import DescriberError, DescriberUnavailableError
 from vidsense_daemon.description.describers.model import ModelDescriber
@@ -14,7 +15,7 @@ from vidsense_daemon.domain.events import DescriptionStatus
 
 from .fake_ollama import MODEL, FakeModel, FakeOllama
 from .fake_wire import Fault
-from .fakes import record, wait_until
+from .fakes import record
 
 Make = Callable[..., ModelDescriber]
 

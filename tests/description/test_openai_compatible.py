@@ -7,6 +7,7 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from fakes import SimulatedClock
 
 from vidsense_daemon.base.errors import DescriberUnavailableError
 from vidsense_daemon.description.describers.model import ModelDescriber
@@ -16,7 +17,7 @@ from vidsense_daemon.description.families import Layout
 from .fake_ollama import MODEL
 from .fake_openai import FakeOpenAi
 from .fake_wire import Fault
-from .fakes import SimulatedClock, record
+from .fakes import record
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import asyncio
 import threading
 
 import pytest
+from fakes import wait_until
 
 from vidsense_daemon.base.errors import DescriberUnavailableError
 from vidsense_daemon.description.describers.private_loop import PrivateLoop
-
-from .fakes import wait_until
 
 
 async def for_ever() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from fakes import SimulatedClock
 
 from vidsense_daemon.description.bursts import together
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
@@ -22,7 +23,7 @@ from vidsense_daemon.domain.frames import Box
 
 from .fake_ollama import STRUCTURED, FakeOllama
 from .fake_wire import Fault
-from .fakes import STARTED_AT, MemoryQueue, SimulatedClock, record
+from .fakes import STARTED_AT, MemoryQueue, record
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_poisonous_event_takes_no_other_with_it(
     server.answer = lambda body: "" if "thing poison" in body["messages"][-1]["content"] else STRUCTURED
     for _ in range(200):
         work.drain()
-        clock.passed_s += 20
+        clock.advance(20)
 
     assert statuses(queue) == {"poison": DescriptionStatus.FAILED, "good": DescriptionStatus.DONE}
 

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from datetime import UTC
 from pathlib import Path
 
+from fakes import SimulatedClock
+
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.description.tally import BreakerState, DescriptionTally
 from vidsense_daemon.description.worker import DescriptionWork
 
 from .fake_ollama import FakeOllama
-from .fakes import MemoryQueue, SimulatedClock, record
+from .fakes import MemoryQueue, record
 
 
 def test_a_describer_that_goes_away_and_comes_back_is_seen_doing_so(
@@ -31,7 +33,7 @@ def test_a_describer_that_goes_away_and_comes_back_is_seen_doing_so(
     assert tally.failures() == {"unavailable": 1, "postponed": 0}
 
     server.up()
-    clock.passed_s += 600
+    clock.advance(600)
     assert tally.breaker() is BreakerState.HALF_OPEN
 
     work.drain()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from fakes import SimulatedClock
 
 from vidsense_daemon.description.asking import Questions
 from vidsense_daemon.description.describers.ollama import Ollama
@@ -15,7 +16,7 @@ from vidsense_daemon.description.digest import Digests
 from vidsense_daemon.domain.events import Description, DescriptionStatus, EventRecord, Severity
 
 from .fake_ollama import MODEL, FakeOllama
-from .fakes import SimulatedClock, event
+from .fakes import event
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 CAMERAS = ("front_door", "garden", "garden_shed")
@@ -85,7 +86,7 @@ def library() -> Library:
 @pytest.fixture
 def questions(library: Library, clock: SimulatedClock) -> Callable[..., Questions]:
     def make(server: Ollama | None = None) -> Questions:
-        clock.passed_s = 3600  # 18:43
+        clock.advance(3600 - clock.mono_s())  # 18:43
         return Questions(
             search=library.search, find=library.find, cameras=CAMERAS, zone=UTC, server=server, timeout_s=5, clock=clock
         )

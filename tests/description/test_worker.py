@@ -7,6 +7,7 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from fakes import SimulatedClock, wait_until
 
 from vidsense_daemon.base.clock import SystemClock
 from vidsense_daemon.base.errors import PermanentError, TransientError
@@ -17,7 +18,7 @@ from vidsense_daemon.domain.events import Description, DescriptionStatus, EventR
 
 from .fake_ollama import FakeOllama
 from .fake_wire import Fault
-from .fakes import MemoryQueue, SimulatedClock, record, wait_until, worker_for
+from .fakes import MemoryQueue, record, worker_for
 
 
 @pytest.fixture
@@ -36,10 +37,10 @@ def many(folder: Path, count: int) -> list[EventRecord]:
 
 
 def drain_for_an_hour(work: DescriptionWork, clock: SimulatedClock) -> None:
-    end_s = clock.passed_s + 3600
-    while clock.passed_s < end_s:
+    end_s = clock.mono_s() + 3600
+    while clock.mono_s() < end_s:
         work.drain()
-        clock.passed_s += 20
+        clock.advance(20)
 
 
 def test_every_owed_event_is_described(work: DescriptionWork, queue: MemoryQueue, tmp_path: Path) -> None:

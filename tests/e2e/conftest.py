@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cameras import RtspCamera, wait_until
+from cameras import RtspCamera
+from fakes import wait_until
 
 from .street import make_visit
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from alerts.receiver import receiver
-from cameras import RtspCamera, free_port, wait_until
+from cameras import RtspCamera, free_port
+from fakes import wait_until
 
 from .conftest import EVENT_LIMIT_S, Household
 

@@ -6,7 +6,8 @@ import re
 
 import httpx
 import pytest
-from cameras import RtspCamera, free_port, wait_until
+from cameras import RtspCamera, free_port
+from fakes import wait_until
 
 from .conftest import EVENT_LIMIT_S, Household
 

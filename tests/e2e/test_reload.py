@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from alerts.receiver import receiver
-from cameras import RtspCamera, free_port, wait_until
+from cameras import RtspCamera, free_port
+from fakes import wait_until
 
 from .conftest import EVENT_LIMIT_S, Household
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import structlog
-from cameras import wait_until
+from fakes import wait_until
 from numpy.typing import NDArray
 
 from vidsense_daemon.base.errors import StoreError

@@ -5,8 +5,7 @@ Opinions, questions and the past live in memory here: they are ports whose real 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Self
 import cv2
 import httpx
 import numpy as np
+from fakes import wait_until
 from sqlalchemy import insert
 from store import scenes
 
@@ -296,13 +296,6 @@ class House:
         """The token of the page that this visitor sees; leaves the visit's cookie in the client."""
         page = client.get("/health", headers={"accept": "text/html"}).text
         return page.partition('name="csrf" content="')[2].partition('"')[0]
-
-
-def wait_until(condition: Callable[[], bool], what: str, limit_s: float = WAIT_S) -> None:
-    end_mono_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end_mono_s, f"waited {limit_s:g} s for {what}"
-        time.sleep(0.02)
 
 
 def frame(camera: str = "yard", *, at_s: float = 0, moving: bool = False, with_still: bool = False) -> Frame:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import wait_until
 from store import scenes
 
 from vidsense_daemon.domain.events import Severity
 from vidsense_daemon.review.access import password_hash
 
 from .browsing import DESKTOP, PHONE, chromium
-from .house import House, wait_until
+from .house import House
 
 _SLOWEST_MS = 10_000
 

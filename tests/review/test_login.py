@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
+from fakes import SimulatedClock
 
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.review.access import Access, LoginLimits, TooManyTriesError, password_hash
@@ -16,23 +15,6 @@ from vidsense_daemon.review.access import Access, LoginLimits, TooManyTriesError
 from .house import House
 
 PASSWORD = "correct horse battery"
-
-
-class HandClock:
-    """A clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def mono_s(self) -> float:
-        return self.seconds
-
-    def wait(self, stopping: threading.Event, timeout_s: float) -> bool:
-        self.seconds += timeout_s
-        return stopping.is_set()
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +93,7 @@ def test_guessing_is_slowed_down(client: httpx.Client) -> None:
 
 def test_the_wait_doubles_and_passes() -> None:
     """2, 4, 8 s … up to 15 minutes; then one more guess."""
-    clock = HandClock()
+    clock = SimulatedClock()
     limits = LoginLimits(clock)
     waits = []
     for _ in range(16):
@@ -120,7 +102,7 @@ def test_the_wait_doubles_and_passes() -> None:
             limits.check("192.168.1.9", "anna")
         except TooManyTriesError as error:
             waits.append(error.wait_s)
-            clock.seconds += error.wait_s
+            clock.advance(error.wait_s)
 
     assert waits[:4] == [2, 4, 8, 16]
     assert waits[-1] == 900
@@ -129,7 +111,7 @@ def test_the_wait_doubles_and_passes() -> None:
 
 def test_guessing_from_elsewhere_does_not_lock_the_owner_out_at_once() -> None:
     """An address is stopped after five; the name itself only after twenty, from however many addresses."""
-    limits = LoginLimits(HandClock())
+    limits = LoginLimits(SimulatedClock())
     for guess in range(10):
         limits.note(f"10.0.0.{guess}", "anna")
     limits.check("192.168.1.2", "anna")
@@ -176,13 +158,13 @@ def test_behind_https_cookies_stay_on_https(tmp_path: Path, stored: str) -> None
 
 def test_a_session_ends_after_a_month(stored: str) -> None:
     """A phone that was given away does not stay logged in for ever."""
-    clock = HandClock()
+    clock = SimulatedClock()
     access = Access(users={"anna": stored}, tokens={}, clock=clock)
     session = access.login("anna", PASSWORD, address="192.168.1.9")
     assert session is not None
     assert access.visitor(bearer=None, session=session, visit="") is not None
 
-    clock.seconds += 31 * 24 * 3600
+    clock.advance(31 * 24 * 3600)
 
     assert access.visitor(bearer=None, session=session, visit="") is None
 
@@ -194,7 +176,7 @@ def test_a_session_ends_after_a_month(stored: str) -> None:
 def test_a_plain_password_or_a_short_token_is_refused(users: dict[str, str], tokens: dict[str, str], key: str) -> None:
     """The message names the key and what makes a good one, and does not repeat the secret."""
     with pytest.raises(ConfigError, match=key) as raised:
-        Access(users=users, tokens=tokens, clock=HandClock())
+        Access(users=users, tokens=tokens, clock=SimulatedClock())
 
     assert "plain" not in str(raised.value)
     assert "openssl" in str(raised.value) or "vidsense" in str(raised.value)

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from fakes import wait_until
 
 from vidsense_daemon.base.errors import TransientError
 from vidsense_daemon.base.worker import Worker
@@ -14,7 +15,7 @@ from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.ports import Ports
 from vidsense_daemon.review.server import ReviewServer
 
-from .house import House, wait_until
+from .house import House
 
 
 def test_a_taken_port_is_named_and_tried_again(house: House) -> None:
