@@ -1,4 +1,4 @@
-"""The square around what moved: capture cuts it out of every picture, and perception out of stills to compare with. Pure."""
+"""The square around what moved, which capture cuts out of live pictures and perception out of stills. Pure."""
 
 from __future__ import annotations
 

@@ -10,43 +10,32 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.ports import Encoder
+from vidsense_daemon.perception.encoders.wrapped import WrappedEncoder
 
 
-class LockedEncoder:
-    """The `Encoder` port around another encoder; every method is thread-safe.
+class LockedEncoder(WrappedEncoder):
+    """Around another encoder; every method is thread-safe.
 
     A sentence waits for the batch of pictures under way: some hundred milliseconds. Whoever asks from a second thread
     pays PyTorch's own thread count there, which is all right for a sentence.
     """
 
     def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+        super().__init__(encoder)
         self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        return self._encoder.name
-
-    @property
-    def dimension(self) -> int:
-        return self._encoder.dimension
-
-    @property
-    def picture_px(self) -> int:
-        return self._encoder.picture_px
 
     def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
         with self._lock:
-            return self._encoder.embed_pictures(pictures)
+            return super().embed_pictures(pictures)
 
     def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         with self._lock:
-            return self._encoder.embed_scenes(pictures)
+            return super().embed_scenes(pictures)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         with self._lock:
-            return self._encoder.embed_texts(texts)
+            return super().embed_texts(texts)
 
     def text_spread(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
         with self._lock:
-            return self._encoder.text_spread(texts)
+            return super().text_spread(texts)

@@ -17,56 +17,35 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.perception.encoders.phrasing import TEMPLATES
+from vidsense_daemon.perception.encoders.wrapped import WrappedEncoder
 
 _FORMAT = 1
 _KEPT = 500  # sentences; 1 MB, where a house has some hundred
 
 
-class RememberedTexts:
-    """The `Encoder` port around another encoder; not thread-safe."""
+class RememberedTexts(WrappedEncoder):
+    """Around another encoder; not thread-safe."""
 
     def __init__(self, encoder: Encoder, *, path: Path) -> None:
         """``path`` is read now, and written whenever a new sentence comes."""
-        self._encoder = encoder
+        super().__init__(encoder)
         self._path = path
         self._owner = {"format": _FORMAT, "encoder": encoder.name, "templates": list(TEMPLATES)}
         self._vectors = self._read()  # least recently asked first
         self._can_write = True
 
-    @property
-    def name(self) -> str:
-        return self._encoder.name
-
-    @property
-    def dimension(self) -> int:
-        return self._encoder.dimension
-
-    @property
-    def picture_px(self) -> int:
-        return self._encoder.picture_px
-
-    def embed_pictures(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
-        return self._encoder.embed_pictures(pictures)
-
-    def embed_scenes(self, pictures: Sequence[Picture]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        return self._encoder.embed_scenes(pictures)
-
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D), unit length: only those that are not remembered are embedded."""
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         if missing:
-            new = zip(missing, self._encoder.embed_texts(missing), strict=True)
+            new = zip(missing, super().embed_texts(missing), strict=True)
             found = {**{text: self._vectors[text] for text in texts if text in self._vectors}, **dict(new)}
             self._keep({text: vector for text, vector in found.items() if np.isfinite(vector).all()})
         else:
             found = {text: self._vectors[text] for text in texts}
         return np.stack([found[text] for text in texts]) if texts else np.empty((0, self.dimension), np.float32)
-
-    def text_spread(self, texts: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._encoder.text_spread(texts)
 
     def _keep(self, asked: dict[str, NDArray[np.float32]]) -> None:
         others = {text: vector for text, vector in self._vectors.items() if text not in asked}
