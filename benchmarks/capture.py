@@ -42,6 +42,7 @@ from vidsense_daemon.capture.wire import unpack_frame
 CODECS = {"h264": "libx264", "h265": "libx265"}
 CLIP_S = 40
 WARM_UP_S = 27.0  # background, keyframes, what moves for long; the clip must not begin again while it is measured
+KINDS = {"static": [], "busy": [(k * 4.0, k * 4.0 + 3.9) for k in range(CLIP_S // 4)]}  # when someone walks, in s
 LOOK_FPS = 5.0
 PICTURE_PX = 224
 
@@ -72,10 +73,10 @@ class Cost:
         return statistics.median(self.cpu_ms)
 
 
-def make_streams(folder: Path) -> None:
-    """Every stream of the benchmark; slow, because they are encoded as a camera would."""
-    for codec, encoder in CODECS.items():
-        for kind, walks in (("static", []), ("busy", [(k * 4.0, k * 4.0 + 3.9) for k in range(CLIP_S // 4)])):
+def make_streams(folder: Path, *, codecs: Sequence[str] = tuple(CODECS), kinds: Sequence[str] = tuple(KINDS)) -> None:
+    """The streams of the benchmark; slow, because they are encoded as a camera would."""
+    for codec, encoder in ((codec, CODECS[codec]) for codec in codecs):
+        for kind, walks in ((kind, KINDS[kind]) for kind in kinds):
             for name, size_px, fps in (("main", (1920, 1080), 15), ("sub", (640, 360), 5)):
                 print(f"making {codec}-{kind}-{name}", file=sys.stderr)
                 options = {"preset": "veryfast", "crf": "26"}
@@ -150,7 +151,7 @@ def measure_costs(folder: Path, camera: RtspCamera, *, rounds: int, seconds: flo
     )
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for codec in CODECS:
-        for kind in ("static", "busy"):
+        for kind in KINDS:
             costs = {way: Cost() for way in ("ffmpeg", "naive", "main", "dual", "event")}
             main, sub = (camera.url(f"{codec}-{kind}-{name}.mp4") for name in ("main", "sub"))
             for _ in range(rounds):

@@ -35,7 +35,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "RES_OP
 _PASSED_ON_PREFIXES = ("PYTHON", "NVIDIA_", "CUDA_", "COVERAGE_")
 # numpy's BLAS would hold memory for each core, malloc an arena for each thread; and malloc would give every picture's
 # memory back to the system and fetch it again for the next, at 0.3 ms each time
-_LEAN = {
+LEAN_ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "1",
@@ -133,4 +133,4 @@ def _environment() -> dict[str, str]:
     passed_on = {
         name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
     }
-    return passed_on | _LEAN
+    return passed_on | LEAN_ENVIRONMENT
