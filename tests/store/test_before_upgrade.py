@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_OK, StoreError
+from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_OK, ConfigError, StoreError
 from vidsense_daemon.cli.main import main
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.store.before_upgrade import copy_before_upgrade
@@ -49,6 +49,21 @@ def test_what_is_current_is_not_copied(old: Path) -> None:
 
     assert len(copies(old)) == 1
     assert copies(old / "fresh") == []
+
+
+def test_an_older_program_that_is_started_again_and_again_keeps_the_copy_that_it_needs(old: Path) -> None:
+    """Somebody goes back to the older version before the copy is put back: each start is refused and copies nothing."""
+    Storage(old).close()
+    [copy] = copies(old)
+    with closing(sqlite3.connect(old / "vidsense.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+
+    for _ in range(3):
+        with pytest.raises(ConfigError, match="from a newer VidSense"):
+            Storage(old)
+
+    assert copies(old) == [copy]
 
 
 def test_the_copy_takes_what_still_waits_in_the_wal(old: Path) -> None:

@@ -129,7 +129,11 @@ def heal(url: str, folder: Path, now: datetime) -> Path:
         log.error("database_restored", backup=str(backup), damaged=str(aside))
         return backup
     path = database_path(url)
-    raise fault_error(Fault.CORRUPT, f"healing {path} from {folder}", "there is no good backup there")
+    raise fault_error(
+        Fault.CORRUPT,
+        f"healing {path} from {folder}",
+        f"there is no good backup there; without one of your own, move {path.name} and media/ away to begin anew",
+    )
 
 
 def open_or_heal(

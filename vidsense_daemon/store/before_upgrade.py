@@ -17,7 +17,7 @@ from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.store.engine import database_path
 from vidsense_daemon.store.faults import translated
 from vidsense_daemon.store.space import free_bytes
-from vidsense_daemon.store.upgrade import current_revision, head_revision, integrity, is_ours
+from vidsense_daemon.store.upgrade import current_revision, head_revision, integrity, is_ours, known_revisions
 
 _KEPT = 2
 _SPARE_BYTES = 50_000_000  # the upgrade itself writes, too
@@ -32,7 +32,8 @@ def copy_before_upgrade(url: str, folder: Path, now: datetime) -> Path | None:
     path = database_path(url)
     with translated("copying the database before its upgrade", path):
         revision = current_revision(path) if path.exists() and is_ours(path) else None
-        if revision is None or revision == head_revision():
+        # a newer program's is refused, not upgraded: a copy at each try would push out the very copy to go back to
+        if revision is None or revision not in known_revisions() - {head_revision()}:
             return None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_room(path, folder)

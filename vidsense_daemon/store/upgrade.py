@@ -126,6 +126,11 @@ def head_revision() -> str:
     return head
 
 
+def known_revisions() -> set[str]:
+    """All migrations that this program carries."""
+    return {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
+
+
 def current_revision(path: Path) -> str | None:
     """The migration that the file is at; none before the first."""
     with closing(sqlite3.connect(path)) as connection:
@@ -162,8 +167,7 @@ def _check_is_ours(path: Path, content: _Content) -> None:
 
 def _check_is_not_newer(path: Path) -> None:
     revision = current_revision(path)
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic_config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in known_revisions():
         raise ConfigError(f"the database {path} is from a newer VidSense (schema {revision}): upgrade the program")
 
 
