@@ -199,12 +199,18 @@ class ClipEncoder:
         """The picture side with weights of its own, when what computed it instead has failed.
 
         Raises:
-            RuntimeUnusableError: the weights on the disk are no longer those that this encoder is named after.
+            RuntimeUnusableError: the weights on the disk are no longer those that this encoder is named after, or gone.
         """
-        again = load()
+        try:
+            again = load()
+        except ConfigError as error:
+            raise RuntimeUnusableError(f"the weights can't be loaded again: {error}") from error
         if again.name != self._name:
             raise RuntimeUnusableError(f"the weights of {self._model} have changed since the start: restart the daemon")
-        return again.vision.network
+        network = again.vision.network
+        assert isinstance(network, ClipVision)
+        network.let_texts_go()
+        return network
 
     def _black(self) -> Tensor:
         return torch.zeros(1, self._picture_px, self._picture_px, 3, dtype=torch.uint8)
