@@ -102,7 +102,7 @@ class EncoderBlock(Block):
     """What turns pictures and sentences into numbers that can be compared."""
 
     backend: Literal["auto", "clip", "builtin"] = "auto"
-    """`clip` needs its weights on this machine, `builtin` needs no download; `auto` takes CLIP if it is there and whole."""
+    """`clip` needs its weights on this machine, `builtin` no download; `auto` takes CLIP when it is there and whole."""
     model: Words = "openai/clip-vit-base-patch16"
     """Which CLIP: its name on the Hugging Face hub, or the path of a folder that holds it."""
     threads: WholeNumber = Field(default=0, ge=0, le=256)
