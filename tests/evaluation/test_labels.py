@@ -52,6 +52,14 @@ monday.mp4:
     assert clip.triggers["car"].present_s == ()
 
 
+def test_a_picture_of_the_empty_place_lies_beside_the_clip(folder: Path) -> None:
+    """Where somebody is there from beginning to end, nobody can guess what is behind them."""
+    (folder / "empty.png").touch()
+    file = written(folder, "monday.mp4:\n  background: empty.png\n  triggers: {}\n")
+
+    assert read_labels(file).clips[0].background == folder / "empty.png"
+
+
 def test_what_lies_between_two_actions_is_nothing(folder: Path) -> None:
     """And a clip with an empty block shows nothing from beginning to end; one without the block is not counted."""
     file = written(folder, "monday.mp4:\n  actions: {fight: [[1, 2]]}\ntuesday.mp4:\n  actions: {}\n")
@@ -79,6 +87,7 @@ def test_what_lies_between_two_actions_is_nothing(folder: Path) -> None:
         ("monday.mp4: {actions: {fight: 3}}", "found no intervals"),
         ("monday.mp4: {actions: {nothing: [[1, 2]]}}", "'nothing' can't be an action's name"),
         ("monday.mp4: {triggers: {persn: [[1, 2]]}}", "did you mean 'person'?"),
+        ("monday.mp4: {actions: {}, background: emty.png}", "monday.mp4.background\n    there is no picture"),
         ("monday.mp4: {trigers: {}}", "no such key here"),
         ("monday.mp4: [1, 2]", "found no labels"),
         ("", "the file is empty"),

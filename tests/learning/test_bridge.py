@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,13 +11,21 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from cameras import make_clip, with_walker, yard
 from safetensors import safe_open
 
 from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.capture.views import Scaler
+from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.learning.bridge import BridgeReport, train_bridge
 from vidsense_daemon.learning.bridge_features import picture_features, read_captions
+from vidsense_daemon.learning.camera_pairs import CameraClip, Pair, Shown, pairs_of
 from vidsense_daemon.perception.encoders.bridge import load_bridge
+from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
 from vidsense_daemon.perception.encoders.lite0 import load_lite0
+from vidsense_daemon.perception.prompts import PromptBook
+from vidsense_daemon.perception.scoring import Look, score
+from vidsense_daemon.perception.triggers import TriggerRule
 
 COLOURS = {"red": (0, 0, 220), "green": (0, 200, 0), "blue": (220, 0, 0), "yellow": (0, 220, 220)}
 THINGS = ("ball", "box")
@@ -54,7 +63,9 @@ class Painted:
     captions: Path
     steps: list[tuple[str, int, int]] = field(default_factory=list)
 
-    def train(self, *, out: str = "bridge.safetensors", seed: int = 0) -> BridgeReport:
+    def train(
+        self, *, out: str = "bridge.safetensors", seed: int = 0, clips: Sequence[CameraClip] = ()
+    ) -> BridgeReport:
         self.steps.clear()
         return train_bridge(
             images_dir=self.folder / "images",
@@ -62,10 +73,12 @@ class Painted:
             out=self.folder / out,
             cache_dir=self.folder / "cache",
             on_progress=lambda what, done, total: self.steps.append((what, done, total)),
+            clips=clips,
             seed=seed,
             epochs=40,
             held_out=8,
             batch=12,
+            pairs=3,
         )
 
 
@@ -83,6 +96,42 @@ def test_it_learns_what_the_captions_say(painted: Painted) -> None:
     assert (report.trained_pictures, report.held_out_pictures) == (24, 8)
     assert report.recall_percent_at[1] > 30
     assert set(report.recall_percent_at) == {1, 5, 10}
+
+
+def test_clips_of_a_camera_teach_what_stands_out_of_its_background(painted: Painted, tmp_path: Path) -> None:
+    """A visitor of one yard is learnt: on another camera, never trained on, they stand out as well."""
+    yards = [film(tmp_path, seed) for seed in (7, 8)]
+    report = painted.train(out="taught.safetensors", clips=yards[:1])
+    unseen = pairs_of(yards[1:], scaler=Scaler(picture_px=224), random=np.random.default_rng(0), most=3)
+
+    assert report.cameras == 1
+    assert report.camera_pairs >= 4
+    assert "pairs of 1 camera;" in str(report)
+    assert ahead(painted.folder / "taught.safetensors", unseen) > 1.0
+
+
+def film(folder: Path, seed: int) -> CameraClip:
+    """A yard of its own, through which somebody walks from the first second on."""
+    clip = make_clip(folder / f"{seed}.mp4", seconds=3, picture_at=lambda at_s: visited(seed, at_s))
+    return CameraClip(clip, str(seed), (Shown("a person walking", (), ((1.0, 3.0),)),))
+
+
+def visited(seed: int, at_s: float) -> Picture:
+    scene = yard(320, 240, seed=seed)
+    return with_walker(scene, at_s / 3) if at_s >= 1.0 else scene
+
+
+def ahead(bridge: Path, pairs: list[Pair]) -> float:
+    """By how many spreads the pairs with somebody score above the calm ones, as a trigger scores them."""
+    encoder = BuiltinEncoder(cache_dir=bridge.parent / "cache", threads=1, bridge=bridge)
+    texts = PromptBook(encoder).texts_of(TriggerRule("person", "a person"))
+    changes = encoder.embed_pictures([pair.picture for pair in pairs]) - encoder.embed_pictures(
+        [pair.background for pair in pairs]
+    )
+    presence = [score(Look(change, cold=False), texts).presence for change in changes]
+    there = [value for value, pair in zip(presence, pairs, strict=True) if pair.shown]
+    calm = [value for value, pair in zip(presence, pairs, strict=True) if not pair.shown]
+    return float(np.mean(there) - np.mean(calm))
 
 
 def test_progress_is_told_to_the_end(painted: Painted) -> None:

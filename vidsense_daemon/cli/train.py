@@ -6,6 +6,7 @@ import argparse
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -17,6 +18,9 @@ from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_
 from vidsense_daemon.cli.output import say, say_json
 from vidsense_daemon.settings.paths import state_dir
 
+if TYPE_CHECKING:
+    from vidsense_daemon.learning.camera_pairs import CameraClip
+
 
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("train", help="train what the perception runs on")
@@ -25,6 +29,9 @@ def add(subparsers: Subparsers) -> None:
     bridge.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="the pictures")
     bridge.add_argument("--captions", type=Path, required=True, metavar="CSV", help="columns image and caption")
     bridge.add_argument("--out", type=Path, required=True, metavar="FILE", help="the bridge (safetensors)")
+    bridge.add_argument(
+        "--clips", type=Path, metavar="LABELS.yaml", help="also labelled clips of fixed cameras, one camera a group"
+    )
     bridge.add_argument("--epochs", type=int, default=30, help="default: %(default)s")
     bridge.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     bridge.add_argument("--held-out", type=int, default=1000, help="pictures kept for the test (default: %(default)s)")
@@ -44,6 +51,7 @@ def _bridge(args: argparse.Namespace) -> int:
     from vidsense_daemon.daemon.storage import cache_dir
     from vidsense_daemon.learning.bridge import train_bridge
 
+    clips = _camera_clips(args.clips) if args.clips else ()
     with Console(stderr=True).status("reading the captions") as status:
         report = train_bridge(
             images_dir=args.images,
@@ -51,6 +59,7 @@ def _bridge(args: argparse.Namespace) -> int:
             out=args.out,
             cache_dir=cache_dir(state_dir(os.environ)),
             on_progress=lambda what, done, total: status.update(f"{what}: {done} of {total}"),
+            clips=clips,
             seed=args.seed,
             epochs=args.epochs,
             held_out=args.held_out,
@@ -60,6 +69,21 @@ def _bridge(args: argparse.Namespace) -> int:
     else:
         say(f"{args.out}: {report}")
     return EXIT_OK
+
+
+def _camera_clips(file: Path) -> list[CameraClip]:
+    from vidsense_daemon.evaluation.labels import read_labels
+    from vidsense_daemon.learning.camera_pairs import CameraClip, Shown
+
+    return [
+        CameraClip(
+            path=clip.path,
+            camera=clip.group,
+            shown=tuple(Shown(each.prompt, each.contrast, each.present_s) for each in clip.triggers.values()),
+            background=clip.background,
+        )
+        for clip in read_labels(file).clips
+    ]
 
 
 def _actions(args: argparse.Namespace) -> int:

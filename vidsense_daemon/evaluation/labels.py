@@ -7,6 +7,7 @@
       triggers:                    what must make an event
         person: [[2.0, 9.0]]       a trigger of the configuration, or one described here:
         car: {prompt: "a car", contrast: ["an empty drive"], present_s: [[4.5, 8.7]]}
+      background: empty.png        a picture of the place with nobody in it: for `vidsense train bridge`
       scene: free text
 
 All mistakes are reported at once, and nothing is measured before they are mended: a figure from half of the labels
@@ -32,7 +33,7 @@ from vidsense_daemon.settings.load import text_of
 from vidsense_daemon.settings.marked import MarkedValues, read_marked
 from vidsense_daemon.settings.mistakes import KeyPath, Mistake, Place, nearest, refusal
 
-_KEYS = ("group", "actions", "triggers", "scene", "fps")  # the last two are notes for people
+_KEYS = ("group", "actions", "triggers", "background", "scene", "fps")  # the last two are notes for people
 _TRIGGER_KEYS = ("prompt", "contrast", "present_s")
 _SECONDS = "[[from, to], …] in seconds of the clip's own time"
 
@@ -56,6 +57,7 @@ class LabelledClip:
     group: str
     actions: Mapping[str, tuple[Interval, ...]] | None  # none: nobody has looked for actions
     triggers: Mapping[str, TriggerLabel]
+    background: Path | None = None  # a picture of the place with nobody in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,18 @@ def _clip(reading: _Reading, name: str, block: Any) -> LabelledClip | None:
         reading.mistake((name,), f"{path} is a folder", "a video file")
     actions = _actions(reading, name, block["actions"]) if "actions" in block else None
     triggers = _triggers(reading, name, block.get("triggers", {}))
-    return LabelledClip(path, str(group), actions, triggers)
+    return LabelledClip(path, str(group), actions, triggers, _background(reading, name, block.get("background")))
+
+
+def _background(reading: _Reading, name: str, value: Any) -> Path | None:
+    if value is None:
+        return None
+    path = reading.file.parent / str(value)
+    if not path.is_file():
+        near = [str(each.relative_to(reading.file.parent)) for each in path.parent.glob("*")]
+        reading.mistake((name, "background"), f"there is no picture {path}",
+                        "a picture's path from the labels' own folder", nearest(str(value), near))  # fmt: skip
+    return path
 
 
 def _actions(reading: _Reading, name: str, block: Any) -> dict[str, tuple[Interval, ...]]:

@@ -5,14 +5,16 @@ from captioned photographs, so that it takes a minute on one core once the featu
 
 A bridge trained on photographs alone reads almost every camera crop as "a person", since most captions name one. Three
 things mend that: views that look like a camera's, parts of the same picture that show nothing, and phrases for
-nothing. Legend: `B` pictures of a batch, `V` views, `N` pictures, `F` = 1280, `W` = 384, `D` = 512, `E` phrases.
+nothing. A fourth mends more, where there are labelled clips of fixed cameras: `bridge_pairs.py`.
+
+Legend: `B` pictures of a batch, `V` views, `N` pictures, `F` = 1280, `W` = 384, `D` = 512, `E` phrases.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,9 @@ from vidsense_daemon.learning.bridge_features import (
     picture_features,
     read_captions,
 )
+from vidsense_daemon.learning.bridge_pairs import PairMaterial, pair_loss
+from vidsense_daemon.learning.camera_pairs import CameraClip
+from vidsense_daemon.learning.pair_features import MOST_PAIRS, gather_pairs
 from vidsense_daemon.perception.encoders.bridge import DIMENSION, Bridge
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, load_lite0
 from vidsense_daemon.perception.encoders.minilm import FEATURES as TEXT_FEATURES
@@ -48,6 +53,8 @@ _LARGEST_SCALE = 100.0
 _OWN_BORDER_WEIGHT = 0.2
 _NOTHING_WEIGHT = 0.3
 _OWN_BORDER_SOFTNESS = 4.0  # in scaled cosines: how gradually a border that is already beaten stops to matter
+_PAIRS_WEIGHT = 0.3
+_PAIRS_FROM = 2 / 3  # of the steps: first what things are called, then how they stand out
 _EMPTY_PHRASES_COUNT_AS = 8  # all of them together weigh as so many other captions of the batch
 _RECALL_AT = (1, 5, 10)
 _SMALLEST_DEVIATION = 1e-3  # features that hardly ever fire must not be blown up
@@ -71,10 +78,14 @@ class BridgeReport:
     trained_pictures: int
     held_out_pictures: int
     recall_percent_at: dict[int, float]  # the picture is among the first k for so many percent of the captions
+    camera_pairs: int = 0
+    cameras: int = 0
 
     def __str__(self) -> str:
         recalls = ", ".join(f"R@{k} {percent:.1f} %" for k, percent in self.recall_percent_at.items())
-        return f"{self.trained_pictures} pictures; {recalls} among {self.held_out_pictures} unseen ones"
+        cameras = f"{self.cameras} camera{'s' * (self.cameras > 1)}"
+        pairs = f" and {self.camera_pairs} pairs of {cameras}" if self.cameras else ""
+        return f"{self.trained_pictures} pictures{pairs}; {recalls} among {self.held_out_pictures} unseen ones"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,18 +111,22 @@ def train_bridge(
     out: Path,
     cache_dir: Path,
     on_progress: Progress,
+    clips: Sequence[CameraClip] = (),
     seed: int = 0,
     epochs: int = 30,
     held_out: int = 1000,
     batch: int = _BATCH,
+    pairs: int = MOST_PAIRS,
 ) -> BridgeReport:
     """Train on the captioned pictures, write the bridge to ``out``, and say how well it retrieves unseen pictures.
 
-    The ``held_out`` pictures are chosen by their names alone, so they are the same in every run and with every seed.
-    Without any, there is no retrieval figure. The first run also computes the features: some ten minutes.
+    With ``clips`` of fixed cameras it also learns to tell what they show from their backgrounds, from so many ``pairs``
+    of each. The ``held_out`` pictures are chosen by their names alone, so they are the same in every run and with every
+    seed. Without any, there is no retrieval figure. The first run also computes the features: some ten minutes.
 
     Raises:
-        ConfigError: the pictures or captions cannot be read, or are too few to train on.
+        ConfigError: the pictures, captions or clips cannot be used, or are too few to train on.
+        PermanentError: a clip cannot be read.
     """
     pictures = read_captions(images_dir, captions_csv)
     unseen, seen = _split(pictures, held_out)
@@ -120,9 +135,16 @@ def train_bridge(
             f"{images_dir} leaves {len(seen)} pictures to train on: a bridge needs {batch}, and is good from 5,000"
         )
     material = _gather(pictures, cache_dir, on_progress)
-    trainee = _fit(material.of(seen), seed=seed, epochs=epochs, batch=batch, on_progress=on_progress)
+    lessons = _gather_pairs(clips, pairs, cache_dir, on_progress) if clips else None
+    trainee = _fit(material.of(seen), lessons, seed=seed, epochs=epochs, batch=batch, on_progress=on_progress)
     bridge = _folded(trainee, material.of(seen))
-    report = BridgeReport(len(seen), len(unseen), _recall(bridge, material.of(unseen)) if len(unseen) else {})
+    report = BridgeReport(
+        trained_pictures=len(seen),
+        held_out_pictures=len(unseen),
+        recall_percent_at=_recall(bridge, material.of(unseen)) if len(unseen) else {},
+        camera_pairs=len(lessons.labels) if lessons else 0,
+        cameras=len({clip.camera for clip in clips}),
+    )
     bridge.save(out, notes={"trained_on": str(report), "seed": str(seed), "epochs": str(epochs)})
     return report
 
@@ -156,6 +178,17 @@ def _gather(pictures: CaptionedPictures, cache_dir: Path, on_progress: Progress)
     )
 
 
+def _gather_pairs(clips: Sequence[CameraClip], most: int, cache_dir: Path, on_progress: Progress) -> PairMaterial:
+    return gather_pairs(
+        clips,
+        network=load_lite0(cache_dir=cache_dir),
+        language=MiniLM(),
+        cache_dir=cache_dir,
+        on_progress=on_progress,
+        most=most,
+    )
+
+
 class _Trainee(nn.Module):
     """The bridge while it learns: features are standardised, and half of them hidden, before the picture layer."""
 
@@ -168,14 +201,28 @@ class _Trainee(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(_FIRST_SCALE)))
 
     def pictures(self, features: Tensor) -> Tensor:
-        standardised = (features - self.mean) / self.deviation
-        return functional.normalize(self.picture(functional.dropout(standardised, _DROPOUT)), dim=-1)
+        return self._embedded(functional.dropout(self._standardised(features), _DROPOUT))
+
+    def changes(self, pictures: Tensor, backgrounds: Tensor) -> Tensor:
+        """The difference z − b, with the same features hidden in both: hidden in one, they would be a change."""
+        shown = functional.dropout(torch.ones_like(pictures), _DROPOUT)
+        return self._embedded(self._standardised(pictures) * shown) - self._embedded(
+            self._standardised(backgrounds) * shown
+        )
 
     def texts(self, features: Tensor) -> Tensor:
         return functional.normalize(self.text(features), dim=-1)
 
+    def _standardised(self, features: Tensor) -> Tensor:
+        return (features - self.mean) / self.deviation
 
-def _fit(material: _Material, *, seed: int, epochs: int, batch: int, on_progress: Progress) -> _Trainee:
+    def _embedded(self, standardised: Tensor) -> Tensor:
+        return functional.normalize(self.picture(standardised), dim=-1)
+
+
+def _fit(
+    material: _Material, pairs: PairMaterial | None, *, seed: int, epochs: int, batch: int, on_progress: Progress
+) -> _Trainee:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         random = np.random.default_rng(seed)
@@ -184,7 +231,11 @@ def _fit(material: _Material, *, seed: int, epochs: int, batch: int, on_progress
         steps = epochs * (len(material.captions) // batch)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, total_steps=steps, pct_start=0.1)
         for step, chosen in enumerate(_batches(len(material.captions), epochs, batch, random), 1):
-            loss = _loss(trainee, material, chosen, random)
+            loss, ordinary = _loss(trainee, material, chosen, random)
+            if pairs is not None and step > _PAIRS_FROM * steps:
+                loss = loss + _PAIRS_WEIGHT * pair_loss(
+                    pairs, random, changes=trainee.changes, embed_texts=trainee.texts, ordinary=ordinary
+                )
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             optimiser.step()
@@ -200,8 +251,13 @@ def _batches(count: int, epochs: int, batch: int, random: np.random.Generator) -
             yield order[start : start + batch]
 
 
-def _loss(trainee: _Trainee, material: _Material, chosen: NDArray[np.intp], random: np.random.Generator) -> Tensor:
-    """InfoNCE (arXiv:1807.03748) both ways, against borders and empty phrases too; and two terms for the borders."""
+def _loss(
+    trainee: _Trainee, material: _Material, chosen: NDArray[np.intp], random: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """InfoNCE (arXiv:1807.03748) both ways, against borders and empty phrases too; and two terms for the borders.
+
+    Also the pictures' embeddings, (B, D).
+    """
     views = random.choice(len(material.views), size=len(chosen), p=_VIEW_CHANCES)
     captions = [random.choice(material.captions[index]) for index in chosen]
     sides = random.integers(len(material.borders), size=len(chosen))
@@ -228,7 +284,7 @@ def _loss(trainee: _Trainee, material: _Material, chosen: NDArray[np.intp], rand
     borders_empty = scale * borders @ empties.T  # (B, E)
     anything = torch.cat([borders_empty, to_borders.T], 1)  # (B, E + B)
     nothing = (torch.logsumexp(anything, 1) - torch.logsumexp(borders_empty, 1)).mean()
-    return contrast + _OWN_BORDER_WEIGHT * own_border + _NOTHING_WEIGHT * nothing
+    return contrast + _OWN_BORDER_WEIGHT * own_border + _NOTHING_WEIGHT * nothing, pictures
 
 
 @torch.no_grad()

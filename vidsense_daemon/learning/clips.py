@@ -24,7 +24,7 @@ from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX
 from vidsense_daemon.capture.faults import CameraError
 from vidsense_daemon.capture.source import Source
-from vidsense_daemon.capture.views import Scaler
+from vidsense_daemon.capture.views import Scaler, WorkingPicture
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.ports import Encoder
 
@@ -156,6 +156,18 @@ def looks(
     A folder of numbered pictures is a clip, too, of ``folder_fps``.
 
     Raises:
+        PermanentError: as `working_pictures` does.
+    """
+    for at_s, picture in working_pictures(clip, scaler=scaler, fps=fps, folder_fps=folder_fps):
+        yield at_s, scaler.whole(picture), scaler.small_luma(picture, GATE_WIDTH_PX, GATE_HEIGHT_PX)
+
+
+def working_pictures(
+    clip: Path, *, scaler: Scaler, fps: float, folder_fps: float = _UNKNOWN_FPS
+) -> Iterator[tuple[float, WorkingPicture]]:
+    """The clip's frames at about ``fps``, as capture cuts from them: seconds since the first, and the picture.
+
+    Raises:
         PermanentError: the clip cannot be opened, or breaks off in a way that nothing can be decoded after.
     """
     source = None
@@ -171,7 +183,7 @@ def looks(
 
 def _sampled(
     source: Source, *, scaler: Scaler, fps: float, frame_s: float | None
-) -> Iterator[tuple[float, Picture, Luma]]:
+) -> Iterator[tuple[float, WorkingPicture]]:
     """With ``frame_s`` the frames' number tells their time, not what the container says."""
     numbered, frame_s = frame_s is not None, frame_s or 1 / (source.facts.fps or _UNKNOWN_FPS)
     first_s: float | None = None
@@ -184,8 +196,7 @@ def _sampled(
             if at_s < due_s - frame_s / 2:
                 continue
             due_s = max(due_s + 1 / fps, at_s - frame_s)  # a gap in the recording is not made up for
-            picture = scaler.working_picture(decoded.video, quarter_turns=decoded.quarter_turns)
-            yield at_s, scaler.whole(picture), scaler.small_luma(picture, GATE_WIDTH_PX, GATE_HEIGHT_PX)
+            yield at_s, scaler.working_picture(decoded.video, quarter_turns=decoded.quarter_turns)
 
 
 def _pictures_in(folder: Path) -> list[Path]:
