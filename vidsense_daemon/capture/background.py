@@ -21,6 +21,7 @@ _PICTURES = 9
 _FIRST_AFTER = 5  # pictures until there is a background: a passer-by covers no place in three of five
 _FIRST_SPACING_S = 0.2
 _WIDEST_SPACING_S = 20.0
+_SHOWN_EVERY_S = 5.0  # a median costs 1.5 ms; while pictures are taken every second or two, it hardly changes each time
 _STRIP_ROWS = 96  # a strip of all nine pictures is some 600 kB: it stays in the cache, and calls are few
 _SAME_LEVELS = 20
 _SAME_RATIO = 0.7  # of the pixels within 20 levels: the old scene is back
@@ -34,7 +35,7 @@ class Background:
         self._kept: deque[Levels] = deque(maxlen=_PICTURES)
         self._spacing_s = _FIRST_SPACING_S
         self._since_wider = 0
-        self._last_at_s = float("-inf")
+        self._last_at_s = self._shown_at_s = float("-inf")
         self._before_change: WorkingPicture | None = None
         self.picture: WorkingPicture | None = None  # none until enough pictures were seen
         self.version = 0  # another picture, another number: cuts of it are kept until it changes
@@ -42,7 +43,7 @@ class Background:
     def see(self, picture: WorkingPicture, at_s: float) -> None:
         """Take the picture into account, when it is time for another one."""
         if at_s < self._last_at_s:
-            self._last_at_s = float("-inf")  # a new run's clock starts at 0 again
+            self._last_at_s = self._shown_at_s = float("-inf")  # a new run's clock starts at 0 again
         if self._kept and self._kept[-1].shape != picture.planes.shape:
             self.start_anew()
         if at_s - self._last_at_s < self._spacing_s:
@@ -50,7 +51,9 @@ class Background:
         self._last_at_s = at_s
         self._kept.append(picture.planes)
         self._widen()
-        if len(self._kept) >= _FIRST_AFTER:
+        all_kept = len(self._kept) == _PICTURES
+        if len(self._kept) >= _FIRST_AFTER and (not all_kept or at_s - self._shown_at_s >= _SHOWN_EVERY_S):
+            self._shown_at_s = at_s
             self._show(picture.with_planes(median(list(self._kept))))
 
     def begin_with(self, pictures: Sequence[WorkingPicture]) -> bool:
