@@ -105,6 +105,21 @@ class TestAGraphThatFailsWhileItComputes:
         assert "runtime_left_out" not in [line["event"] for line in after_an_upgrade]
 
 
+@pytest.mark.parametrize("spoil", [answer_with_nan, answer_in_another_space])
+class TestAGraphThatIsWrongFromTheStart:
+    pytestmark = needs_openvino
+
+    def test_is_refused_before_it_is_used(
+        self, load: Load, cache: Path, tmp_path: Path, spoil: Callable[[Path, Path], None]
+    ) -> None:
+        spoil(cache, tmp_path)
+        with capture_logs() as logs:
+            encoder = load(runtime="openvino")
+
+        assert [line["event"] for line in logs] == ["runtime_refused", "runtime_unavailable", "runtime_chosen"]
+        assert encoder.embed_pictures(PICTURES).shape == (len(PICTURES), DIMENSION)
+
+
 class Fixed:
     """A runtime that answers everything with one number, or fails: a fault that is injected behind the port."""
 

@@ -31,6 +31,12 @@ class Candidate:
     def label(self) -> str:
         return f"{self.runtime} {self.precision}"
 
+    @classmethod
+    def named(cls, label: str) -> Candidate:
+        """The one of this label."""
+        runtime, _, precision = label.partition(" ")
+        return cls(runtime, precision)
+
 
 EXACT = Candidate("torch", "fp32")
 

@@ -30,7 +30,15 @@ from vidsense_daemon.perception.runtimes.gate import compared, made_up_pictures
 from vidsense_daemon.perception.runtimes.in_openvino import FOLDER
 from vidsense_daemon.perception.runtimes.machine import Machine, this_machine
 from vidsense_daemon.perception.runtimes.notes import Choice, Failure, RuntimeNotes
-from vidsense_daemon.perception.runtimes.tower import RuntimeUnusableError, TorchTower, Tower, VisionModel, embed
+from vidsense_daemon.perception.runtimes.tower import (
+    COMPUTE_ERRORS,
+    RuntimeUnusableError,
+    TorchTower,
+    Tower,
+    VisionModel,
+    embed,
+    first_line,
+)
 
 _BATCHES = (1, 8)
 _ROUNDS = 5
@@ -134,7 +142,6 @@ class MeasuredRuntimes:
         """The tower with all those behind it that were measured, the fastest first, and PyTorch's float32 at last."""
 
         def failed(handover: Handover) -> None:
-            runtime, _, precision = handover.runtime.partition(" ")
             self._log.warning(
                 "runtime_failed",
                 runtime=handover.runtime,
@@ -142,7 +149,7 @@ class MeasuredRuntimes:
                 instead=handover.instead,
                 next_step=_next_step(handover.runtime),
             )
-            made_of = self._here.made_of(model, Candidate(runtime, precision))
+            made_of = self._here.made_of(model, Candidate.named(handover.runtime))
             failed_at = self._clock.now().isoformat(timespec="seconds")
             self._notes.keep_failure(model.key, handover.runtime, Failure(handover.reason, failed_at, made_of))
 
@@ -158,9 +165,8 @@ class MeasuredRuntimes:
     def _others(self, model: VisionModel, labels: Sequence[str]) -> Iterator[Tower]:
         """Built when they are asked for, PyTorch's float32 last; from weights loaded again where they were let go."""
         for label in labels:
-            runtime, _, precision = label.partition(" ")
             try:
-                tower = self._here.build(_whole(model), Candidate(runtime, precision))
+                tower = self._here.build(_whole(model), Candidate.named(label))
             except RuntimeUnusableError as fault:
                 self._log.warning("runtime_lost", runtime=label, reason=str(fault))
             else:
@@ -194,8 +200,8 @@ class MeasuredRuntimes:
                 tower = self._here.build(model, candidate)
                 spent_s = _one_picture_s(tower, pictures[0])
                 agrees = compared(tower, expected, pictures) if spent_s <= longest_s else None
-            except (RuntimeUnusableError, RuntimeError) as error:  # the latter is what PyTorch and OpenVINO raise
-                reason = str(error)
+            except (RuntimeUnusableError, *COMPUTE_ERRORS) as error:
+                reason = first_line(error)
             else:
                 if agrees is not None and agrees.holds:
                     towers[candidate] = tower

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from vidsense_daemon.domain.windows import TILES
-from vidsense_daemon.perception.runtimes.tower import Outputs, Pictures, Tower, first_line
+from vidsense_daemon.perception.runtimes.tower import COMPUTE_ERRORS, Outputs, Pictures, Tower, first_line
 
-# what PyTorch and OpenVINO raise while they compute; the last two for pictures that a graph was not compiled for
-_COMPUTE_ERRORS = (RuntimeError, MemoryError, TypeError, ValueError)
 _OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc", "out_of_resources")
 
 
@@ -93,7 +92,7 @@ class FailoverTower:
     def _try(self, pictures: Pictures) -> tuple[Outputs, Exception | None]:
         try:
             return self._within_memory(pictures), None
-        except _COMPUTE_ERRORS as error:
+        except COMPUTE_ERRORS as error:
             return _NOTHING, error
 
     def _within_memory(self, pictures: Pictures) -> Outputs:
@@ -113,8 +112,7 @@ class FailoverTower:
     def _wrong(self, outputs: Outputs, count: int) -> str | None:
         """What is wrong with the answer on ``count`` pictures; none when nothing is."""
         whole, tiles = outputs
-        expected: list[tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], tuple[int, ...]]]
-        expected = [(whole, (count, self._dimension))]
+        expected: list[tuple[NDArray[np.float32], tuple[int, ...]]] = [(whole, (count, self._dimension))]
         if tiles is not None:
             expected.append((tiles, (count, TILES, self._dimension)))
         for found, shape in expected:

@@ -20,6 +20,9 @@ from torch import nn
 from vidsense_daemon.base.errors import VidsenseError
 from vidsense_daemon.domain.frames import Picture
 
+# what PyTorch and OpenVINO raise while they compute; the last two for shapes that are not the expected ones
+COMPUTE_ERRORS = (RuntimeError, MemoryError, TypeError, ValueError)
+
 Pictures = NDArray[np.uint8]  # (B, S, S, 3)
 Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]  # (B, D); (B, TILES, D) or none; not yet unit length
 
