@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.squares import SMALLEST_PX, Square
-from vidsense_daemon.domain.squares import square_around as square_around  # for those who cut with a `Scaler`
 
 Levels = NDArray[np.uint8]
 HiddenAt = Callable[[int, int], NDArray[np.bool_]]  # (width_px, height_px) → (height_px, width_px): true is private

@@ -32,7 +32,7 @@ BUSY_FPS = 5.0  # as the daemon looks at what moves; 2 fps cost 6 to 8 points (d
 
 _VERSION = 1  # counts up when this file measures something else: kept features are then made again
 _BATCH = 32
-_BLOCK_PX = 16
+_BLOCK_PX = 16  # not capture's blocks of 16 × 12 px: docs/evaluation.md's baselines were measured with squares
 _NUMBERED = re.compile(r"(?P<number>\d+)(?P<suffix>\.(tif|tiff|png|jpg|jpeg|bmp))", re.IGNORECASE)
 _UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
 
