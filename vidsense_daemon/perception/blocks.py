@@ -70,7 +70,7 @@ class BlocksPast:
             raise ValueError(f"counts of blocks are {shape} numbers from 0, not {counts.shape}")
         self._counts = np.zeros(shape, np.float32) if counts is None else counts.copy()
         self._halved_at = halved_at
-        self._waiting: deque[tuple[datetime, Blocks]] = deque()
+        self._waiting: deque[tuple[datetime, Blocks, float]] = deque()
         self._usual = np.zeros((BLOCK_ROWS, BLOCK_COLUMNS))  # q_b, in levels
         self._measure_in = 0  # frames
 
@@ -96,34 +96,36 @@ class BlocksPast:
         row, column = divmod(int(ratios.argmax()), BLOCK_COLUMNS)
         return Standout(float(ratios[row, column]), row, column)
 
-    def learn(self, at: datetime, blocks: Blocks) -> None:
-        """Take a frame in, in some seconds: when the next ones come."""
-        self._waiting.append((at, blocks))
+    def learn(self, at: datetime, blocks: Blocks, *, weight: float = 1.0) -> None:
+        """Take a frame in, in some seconds: when the next ones come. It counts as ``weight`` frames."""
+        self._waiting.append((at, blocks, weight))
         while self._waiting and not timedelta(0) <= at - self._waiting[0][0] < _LEARNED_AFTER:
             self._count(*self._waiting.popleft())
 
     @property
     def _frames(self) -> float:
-        return float(self._counts[0].sum())  # every frame counts once in every block
+        return float(self._counts[0].sum())  # every frame counts in every block
 
-    def _count(self, at: datetime, blocks: Blocks) -> None:
+    def _count(self, at: datetime, blocks: Blocks, weight: float) -> None:
         if self._halved_at is None or at < self._halved_at:  # the first one, or a clock that was set back
             self._halved_at = at
         if at - self._halved_at >= _HALVED_EVERY and self._frames >= 2 * LEAST_FRAMES:
             self._counts /= 2
             self._halved_at = at
         bins = np.searchsorted(_EDGES_LEVELS, blocks.ravel(), side="right")
-        self._counts[_EVERY_BLOCK, np.minimum(bins, _BINS - 1)] += 1
+        self._counts[_EVERY_BLOCK, np.minimum(bins, _BINS - 1)] += weight
         self._measure_in = max(0, self._measure_in - 1)
 
 
 def _quantiles(counts: Counts) -> NDArray[np.float64]:
-    """Of every block the level that one in a thousand frames exceeds, rounded up to its bin's end.
+    """Of every block the level that one in a thousand frames exceeds; of fewer frames the highest level seen.
 
-    Of fewer frames it is the highest level seen. (BLOCK_ROWS · BLOCK_COLUMNS,)
+    Inside its bin it is told by how many of the bin's frames may lie above it. (BLOCK_ROWS · BLOCK_COLUMNS,)
     """
-    above = counts[:, ::-1].cumsum(axis=1)[:, ::-1]  # in this bin or a higher one
-    rare = (1 - _QUANTILE) * above[:, :1]
-    places = np.maximum((above > rare).sum(axis=1) - 1, 0)
-    levels: NDArray[np.float64] = _EDGES_LEVELS[places]
+    above = counts[:, ::-1].cumsum(axis=1, dtype=np.float64)[:, ::-1]  # in this bin or a higher one
+    rare = (1 - _QUANTILE) * above[:, 0]
+    places = np.maximum((above > rare[:, None]).sum(axis=1) - 1, 0)
+    inside = counts[_EVERY_BLOCK, places]
+    share = (rare - (above[_EVERY_BLOCK, places] - inside)) / np.maximum(inside, 1e-9)
+    levels: NDArray[np.float64] = _EDGES_LEVELS[places] * 2 ** (-np.clip(share, 0, 1) / _BINS_AN_OCTAVE)
     return levels

@@ -3,7 +3,7 @@
     r = how far a block of the picture changes beyond its own past (`blocks`)
     s = mean surprise of the three tiles that surprise most
     v = how fast what moves moves: of its box's centre, in the picture's sides a second
-    S = mean over the last second of z(r) + z(s)/2 + z(v)/2     z: in standard deviations of this camera's busy frames
+    S = mean over the last second of z(r) + z(s)/2 + z(v)/4     z: in standard deviations of this camera's busy frames
 
 Motion measured by each place's own past tells odd clips from normal days best, and the sum beats its parts
 (docs/novelty.md has the figures; the weights come from held-out normal videos); a term for the look of what moved did
@@ -25,7 +25,6 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.frames import Blocks
 from vidsense_daemon.domain.windows import EmbeddedFrame
 from vidsense_daemon.perception.blocks import BlocksPast, Standout
 from vidsense_daemon.perception.surprise import SurpriseModel
@@ -34,11 +33,12 @@ LEAST_FRAMES = 200  # 40 s of something moving: fewer tell no standard deviation
 _MOST_FRAMES = 1024
 _CONTEXT_FRAMES = 9  # what surprise models look back on at most, and the frame itself
 _TOP_TILES = 3
-_WEIGHTS = (1.0, 0.5, 0.5)  # of z(r), z(s), z(v)
+_WEIGHTS = (1.0, 0.5, 0.25)  # of z(r), z(s), z(v)
 _LEAST_DEVIATIONS = (0.05, 0.01, 0.05)  # of r, s and v: below them is noise
 _MEAN_OVER = timedelta(seconds=1)
 _LEAST_MEANED = 2
 _AFTER_SCENE_CHANGE = timedelta(seconds=10)
+_UNUSUAL, _UNUSUAL_COUNTS = 3.0, 0.1  # above that S, what is seen becomes usual ten times as slowly
 
 Measures = tuple[float, float, float]  # r, s, v
 
@@ -138,15 +138,15 @@ class NoveltyScorer:
             return None
         if before is None or frame.captured_at - before.captured_at > self._longest_step:
             return None
-        if frame.block_changes is None or not np.isfinite(frame.block_changes).all():
+        blocks = frame.block_changes
+        if blocks is None or not np.isfinite(blocks).all():
             return None
-        standout = self._standout(frame.captured_at, frame.block_changes)
-        return None if standout is None else self._score(frame, standout, _speed(before, frame))
-
-    def _standout(self, at: datetime, blocks: Blocks) -> Standout | None:
-        standout = self.blocks.standout(blocks) if self.blocks.is_known else None
-        self.blocks.learn(at, blocks)
-        return standout
+        seen = None
+        if self.blocks.is_known:
+            seen = self._score(frame, self.blocks.standout(blocks), _speed(before, frame))
+        unusual = seen is not None and seen.score > _UNUSUAL
+        self.blocks.learn(frame.captured_at, blocks, weight=_UNUSUAL_COUNTS if unusual else 1.0)
+        return seen
 
     def _score(self, frame: EmbeddedFrame, standout: Standout, speed: float) -> Novelty | None:
         self._warm_up(standout.ratio, speed)
