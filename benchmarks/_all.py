@@ -9,6 +9,7 @@ in each benchmark's own text. A benchmark that is not named here has a short way
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ SHORT: dict[str, tuple[str, ...]] = {
     "novelty": ("--quick",),
     "pipeline": ("--rounds 1 --seconds 5",),
     "review": ("--events 20000 --rounds 10",),
+    "shortcuts": ("--rounds 1",),
     "soak": ("--hours 0.05 --cameras 2 --warm-up-s 60",),
     "store": ("commits", "search --windows 20000"),
     "triggers": ("",),
@@ -36,7 +38,12 @@ SHORT: dict[str, tuple[str, ...]] = {
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or sorted(file.stem for file in HERE.glob("[!_]*.py"))
+    known = sorted(file.stem for file in HERE.glob("[!_]*.py"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all without any: {', '.join(known)}")
+    wanted = parser.parse_args().names or known
+    if unknown := set(wanted) - set(known):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     failed = []
     for name in wanted:
         for arguments in SHORT.get(name, ("--quick",)):
