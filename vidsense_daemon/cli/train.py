@@ -51,7 +51,7 @@ def _bridge(args: argparse.Namespace) -> int:
     from vidsense_daemon.daemon.storage import cache_dir
     from vidsense_daemon.learning.bridge import train_bridge
 
-    clips = _camera_clips(args.clips) if args.clips else ()
+    clips = camera_clips(args.clips) if args.clips else ()
     with Console(stderr=True).status("reading the captions") as status:
         report = train_bridge(
             images_dir=args.images,
@@ -71,7 +71,12 @@ def _bridge(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _camera_clips(file: Path) -> list[CameraClip]:
+def camera_clips(file: Path) -> list[CameraClip]:
+    """The labelled clips of fixed cameras, one camera a group.
+
+    Raises:
+        ConfigError: the file cannot be read or holds mistakes.
+    """
     from vidsense_daemon.evaluation.labels import read_labels
     from vidsense_daemon.learning.camera_pairs import CameraClip, Shown
 
