@@ -104,7 +104,7 @@ class FrameEmbedder:
 
     def _background(self, camera: str, picture: Picture, batch: list[_Wanted], new: list[_Background]) -> _Wanted:
         """The background picture's embedding: a kept one of the same look, or a new place in the batch."""
-        blocks = _blocks(picture)
+        blocks = blocks_of(picture)
         kept = self._backgrounds.get(camera, deque())
         for background in (*reversed(kept), *new):
             if np.abs(background.blocks - blocks).max() <= _SAME_GREY_LEVELS:
@@ -178,7 +178,7 @@ def _embedded(plan: _Plan, *, keep_picture: bool) -> EmbeddedFrame | None:
     )
 
 
-def _blocks(picture: Picture) -> NDArray[np.float32]:
+def blocks_of(picture: Picture) -> NDArray[np.float32]:
     """Means of 16 × 16 blocks. (16, 16, 3)"""
     block_px = max(1, picture.shape[0] // _BLOCKS_PER_SIDE)
     side_px = block_px * min(_BLOCKS_PER_SIDE, picture.shape[0])
