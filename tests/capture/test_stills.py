@@ -36,9 +36,11 @@ def test_a_motion_has_a_still_at_once_and_then_ever_fewer() -> None:
 
 
 def test_what_moves_all_day_costs_no_large_stills() -> None:
-    """Rain: nobody makes an event of it, but a small picture is there should one begin."""
-    later = [(at_s, want) for at_s, want in moving(StillRhythm(), 0.0, 60.0) if at_s > 21.0]
+    """Rain: nobody makes an event of it, but a small picture is there should one begin; it is read as what is calm."""
+    rhythm = StillRhythm()
+    later = [(at_s, want) for at_s, want in moving(rhythm, 0.0, 60.0) if at_s > 21.0]
 
+    assert rhythm.passing
     assert {want for _, want in later} == {Want.PASSING}
     assert {after - before for (before, _), (after, _) in pairwise(later)} == {5.0}
 
@@ -50,6 +52,7 @@ def test_an_event_in_a_motion_that_lasts_is_photographed_like_a_new_motion() -> 
     rhythm.begin_event("1-e")
     stills = moving(rhythm, 40.0, 44.0)
 
+    assert not rhythm.passing
     assert stills == [(40.0, Want.FIRST), (41.0, Want.NEXT), (42.0, Want.NEXT), (43.0, Want.NEXT)]
 
 
