@@ -52,8 +52,10 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(locked: House, progra
         ({"severity": "info"}, {"yard"}),
         ({"label": "Van"}, {"van"}),
         ({"label": "a cat"}, {"yard"}),
+        ({"label": "Öl"}, {"van"}),
         ({"label": "unloads"}, {"van"}),
         ({"label": "white van stops"}, set()),
+        ({"label": "["}, set()),
         ({"trigger": "person_at_door"}, {"door", "van"}),
         ({"reviewed": "true"}, {"van"}),
         ({"reviewed": "false"}, {"door", "yard"}),
@@ -67,7 +69,7 @@ def test_a_list_shows_only_what_was_asked_for(
 ) -> None:
     """Each filter keeps what fits and nothing else."""
     van = scenes.words("A white van stops.")
-    van.details.update(objects=["white Van"], actions=["unloads"])  # type: ignore[attr-defined]
+    van.details.update(objects=["white Van", "Ölkanne"], actions=["unloads"])  # type: ignore[attr-defined]
     ids = {
         locked.happens(): "door",
         locked.happens(minutes=5, camera="yard", trigger="cat", severity=Severity.INFO, labels=("a cat",)): "yard",

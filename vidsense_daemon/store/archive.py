@@ -145,9 +145,11 @@ def _shows(label: str) -> ColumnElement[bool]:
     """Whether it is part of an event's labels or of what the describer saw and saw happen."""
     d = tables.descriptions.c
 
-    def holds(text: ColumnElement[str]) -> ColumnElement[bool]:
-        # SQLite knows no capitals but ASCII's: a word with others is found as it is written
-        return (func.instr(func.lower(text), label.lower()) > 0) | (func.instr(text, label) > 0)
+    def holds(words: ColumnElement[str]) -> ColumnElement[bool]:
+        text = func.replace(func.trim(words, '[]"'), '","', " ")  # a JSON list
+        # SQLite knows no capitals but ASCII's: a word with others is found as it is written, too
+        spellings = [(func.lower(text), label.lower())] + ([] if label.isascii() else [(text, label)])
+        return or_(*(func.instr(where, part) > 0 for where, part in spellings))
 
     seen = (holds(func.json_extract(d.details, path)) for path in ("$.objects", "$.actions"))
     described = exists().where(d.event_id == tables.events.c.id, or_(*seen))
