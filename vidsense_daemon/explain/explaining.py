@@ -42,7 +42,7 @@ from vidsense_daemon.explain.lenses import PatchMaps
 from vidsense_daemon.explain.material import Material, of_stills, watch_clip
 from vidsense_daemon.explain.orders import Orders
 from vidsense_daemon.explain.precisions import Quantization, encoder_rows
-from vidsense_daemon.explain.tokens import Grid, Tokenization, check_shown, scene_cuts, tokenization
+from vidsense_daemon.explain.tokens import VIT_PATCH_PX, Grid, Tokenization, check_shown, scene_cuts, tokenization
 from vidsense_daemon.explain.words import Language, Step, language
 from vidsense_daemon.perception.adapters import fresh_temporal
 from vidsense_daemon.perception.scoring import TriggerTexts
@@ -218,7 +218,7 @@ class _Explaining:
         if self._instruments.lens is not None:
             return self._instruments.lens.grid
         side_px = self._instruments.encoder.picture_px
-        cells = max(1, side_px // 16)
+        cells = max(1, side_px // VIT_PATCH_PX)  # what a ViT would cut it into
         return Grid(self._instruments.encoder.name, cells, side_px, cells**2, has_tokens=True)
 
     def _patches(self, tokens: Tokenization, missing: dict[str, str]) -> PatchMaps | None:
