@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from vidsense_daemon.cli.context import count, moment
+from vidsense_daemon.cli.context import count, day, moment
 
 
 @pytest.mark.parametrize(("text", "span"), [("90m", timedelta(minutes=90)), ("2w", timedelta(weeks=2))])
@@ -31,6 +31,13 @@ def test_what_is_no_time_is_the_callers_mistake(text: str) -> None:
     """A typing error gets a line of advice, however far away it points."""
     with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
         moment(text)
+
+
+def test_a_day_is_one_of_the_calendar() -> None:
+    """`digest --day`: a typing error is told in plain words."""
+    assert day("2026-11-22") == date(2026, 11, 22)
+    with pytest.raises(argparse.ArgumentTypeError, match="'2026-99-99' is no day: write it like"):
+        day("2026-99-99")
 
 
 def test_a_count_is_a_whole_number() -> None:

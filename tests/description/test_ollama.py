@@ -214,6 +214,15 @@ def test_a_pull_that_fails_says_why(server: FakeOllama, model: str, fault: Fault
         list(Ollama(url=server.url, model=model).pull())
 
 
+@pytest.mark.parametrize("body", ["<html>a router</html>", '{"models": 5}'], ids=["a web page", "another program"])
+def test_what_is_no_ollama_is_told_in_plain_words(server: FakeOllama, body: str) -> None:
+    """A port of another program: the line of advice names describer.url, not the parser's trouble alone."""
+    server.fail("/api/show", Fault("raw", body=body))
+
+    with pytest.raises(DescriberError, match=r"does not answer as Ollama does; is describer\.url right"):
+        Ollama(url=server.url).look()
+
+
 def test_a_pull_from_nobody_is_named_with_the_next_step(server: FakeOllama) -> None:
     """Without Ollama there is nothing to pull with."""
     server.down()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
     add_json_option,
+    day,
     load_settings,
     open_storage_to_read,
 )
@@ -32,7 +33,7 @@ def add(subparsers: Subparsers) -> None:
     ask.set_defaults(run=_ask)
 
     digest = subparsers.add_parser("digest", help="a day in a few lines")
-    digest.add_argument("--day", type=date.fromisoformat, metavar="YYYY-MM-DD", help="default: today")
+    digest.add_argument("--day", type=day, metavar="YYYY-MM-DD", help="default: today")
     add_config_option(digest)
     add_json_option(digest)
     digest.set_defaults(run=_digest)
@@ -56,10 +57,10 @@ def _digest(args: argparse.Namespace) -> int:
     from vidsense_daemon.daemon import describing
 
     settings, storage = load_settings(args), open_storage_to_read()
-    day = args.day or datetime.now(describing.local_zone()).date()
+    on = args.day or datetime.now(describing.local_zone()).date()
     with Console(stderr=True).status("summing up"):
         server = describing.build_server(settings.describer)
-        told = describing.build_digests(storage=storage, server=server).of_day(day)
+        told = describing.build_digests(storage=storage, server=server).of_day(on)
     return _tell(told, as_json=args.json)
 
 

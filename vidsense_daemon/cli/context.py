@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +82,18 @@ def moment(text: str) -> datetime:
             f"{text!r} is no time: write a span such as 90m, 12h or 7d, or 2026-11-22T18:00"
         )
     return at
+
+
+def day(text: str) -> date:
+    """A day from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: none that a calendar holds.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day: write it like 2026-11-22") from None
 
 
 def _moment(text: str) -> datetime:

@@ -90,7 +90,7 @@ def text_of(path: Path) -> str:
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist; name another file with --config") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path} is a folder; --config wants the file in it") from None
+        raise ConfigError(f"{path} is a folder; name the file in it") from None
     except PermissionError:
         raise ConfigError(f"{path} may not be read by this user; check its owner and mode (ls -l {path})") from None
     except (OSError, ValueError) as error:

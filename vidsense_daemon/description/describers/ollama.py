@@ -40,11 +40,10 @@ BACKEND = "ollama"
 DEFAULT_URL = "http://127.0.0.1:11434"
 DEFAULT_MODEL = "llava:7b-v1.6-mistral-q2_K"
 
-# everything that the client raises when the server is not as it should be; pydantic's and json's errors are ValueErrors
-_FAILURES = (
-    *(ollama.ResponseError, ConnectionError, httpx.HTTPError),
-    *(ValueError, TypeError, AttributeError, RecursionError),
-)
+# what the client raises at an answer that is no JSON, or JSON of another kind; pydantic's and json's are ValueErrors
+_UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
+# everything that it raises when the server is not as it should be
+_FAILURES = (ollama.ResponseError, ConnectionError, httpx.HTTPError, *_UNREADABLE)
 _CONNECT_TIMEOUT_S = 3.0
 _WRITE_TIMEOUT_S = 10.0
 _LOOK_TIMEOUT_S = 10.0
@@ -239,6 +238,11 @@ class Ollama:
             ) from None
         if isinstance(error, ollama.ResponseError):
             raise self._of_status(error) from None
+        if isinstance(error, _UNREADABLE):
+            raise DescriberError(
+                f"what listens at {self._where} does not answer as Ollama does; is describer.url right? "
+                f"({_reason(error)})"
+            ) from None
         raise DescriberError(f"Ollama at {self._where} failed: {_reason(error)}") from None
 
     def _of_status(self, error: ollama.ResponseError) -> VidsenseError:
