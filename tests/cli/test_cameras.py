@@ -1,4 +1,4 @@
-"""`vidsense cameras list`: which cameras there are, and which still learn."""
+"""`vidsense cameras`: which there are, which still learn, and what their streams are like."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cameras import make_clip
 
 from vidsense_daemon.cli.main import main
 from vidsense_daemon.perception.unusual_file import Kept, UnusualFile
@@ -35,3 +36,13 @@ def test_a_camera_says_that_it_still_learns_what_is_usual_and_until_when(
 
     assert main(["cameras", "list"]) == 0
     assert capsys.readouterr().out.count("learning") == 2
+
+
+def test_a_stream_that_shows_one_keyframe_gets_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A camera with a keyframe every ten seconds, looked at for less: said in words, with the advice to change it."""
+    clip = make_clip(tmp_path / "long.mp4", seconds=2, keyframe_every_s=60)
+
+    assert main(["cameras", "probe", str(clip)]) == 0
+    said = capsys.readouterr().out
+    assert "keyframes    fewer than two were seen\n" in said
+    assert "keyframe (I-frame) interval to 1 or 2 s" in said

@@ -111,7 +111,10 @@ def _lines(report: ProbeReport) -> Iterator[str]:
     yield report.url
     yield f"  picture      {report.codec} {report.width_px}x{report.height_px}, decoded by {report.decoder}"
     yield f"  rate         {_number(report.measured_fps, 'fps')} measured, {_number(report.stated_fps, 'fps')} stated"
-    yield f"  keyframes    every {_number(report.keyframe_interval_s, 's')} ({report.gop_frames or '–'} frames)"
+    if report.keyframe_interval_s is None:
+        yield "  keyframes    fewer than two were seen"
+    else:
+        yield f"  keyframes    every {report.keyframe_interval_s:.1f} s ({report.gop_frames or '–'} frames)"
     yield f"  clock        {report.clock}"
     yield f"  opened in    {report.opened_s:.1f} s, first frame after {_number(report.first_frame_s, 's')}"
     yield f"  bits         {_number(report.bits_per_s and report.bits_per_s / 1e6, 'Mbit/s')}"
