@@ -40,11 +40,10 @@ from vidsense_daemon.perception.prompts import PromptBook
 from vidsense_daemon.perception.scoring import TriggerTexts, look_at, score
 from vidsense_daemon.perception.triggers import TriggerRule
 from vidsense_daemon.perception.watch import CameraWatch
-from vidsense_daemon.perception.windows import SlidingWindow, inputs_of
+from vidsense_daemon.perception.windows import DEFAULT_WINDOW_FRAMES, SlidingWindow, inputs_of
 
 _STARTED_AT = datetime(2030, 1, 1, tzinfo=UTC)
 _NEAR_S = 0.5  # labels are set by eye: an event this close to an interval belongs to it
-_WINDOW_FRAMES = 8
 _CAMERA = "clip"
 _METHODS = ("the trigger", "share of the picture that changed", "block difference", "whole picture against the prompt")
 
@@ -141,7 +140,7 @@ def _auc_of(scores: NDArray[np.float64], truth: NDArray[np.bool_], rows: NDArray
 
 def _windows(embedded: Sequence[EmbeddedFrame]) -> Sequence[Window]:
     """Every frame's window, as an untrained temporal transformer gives it."""
-    sliding, made = SlidingWindow(window_frames=_WINDOW_FRAMES), []
+    sliding, made = SlidingWindow(window_frames=DEFAULT_WINDOW_FRAMES), []
     for frame in embedded:
         if not sliding.takes(frame):
             sliding.clear()

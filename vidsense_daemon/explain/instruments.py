@@ -22,10 +22,10 @@ from vidsense_daemon.learning.lora_report import LoraReport
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
 from vidsense_daemon.perception.foresight import Foresight
 from vidsense_daemon.perception.temporal import TemporalTransformer
+from vidsense_daemon.perception.windows import DEFAULT_WINDOW_FRAMES
 from vidsense_daemon.settings.paths import state_dir
 from vidsense_daemon.settings.schema import DEFAULT_QUERIES
 
-DEFAULT_WINDOW_FRAMES = 8
 DESCRIBE_LIMIT_S = 900.0
 
 

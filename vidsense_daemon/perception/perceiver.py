@@ -39,9 +39,8 @@ from vidsense_daemon.perception.triggers import TriggerRule
 from vidsense_daemon.perception.unusual import UnusualWatch
 from vidsense_daemon.perception.watch import HeadOf, always_enabled, no_head
 from vidsense_daemon.perception.watches import Looking, Watches
-from vidsense_daemon.perception.windows import Frames, SlidingWindow, inputs_of, seconds_of
+from vidsense_daemon.perception.windows import DEFAULT_WINDOW_FRAMES, Frames, SlidingWindow, inputs_of, seconds_of
 
-DEFAULT_WINDOW_FRAMES = 8
 _TAKE_TIMEOUT_S = 0.5  # how late a lost camera or a stop is noticed
 # looked at together: events are told after each batch, so a house of twenty cameras must not be one. Four send a dozen
 # frames and more, which is all that batches gain

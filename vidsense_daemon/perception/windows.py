@@ -19,6 +19,8 @@ from vidsense_daemon.domain.windows import EmbeddedFrame, Embedding
 
 Frames = tuple[EmbeddedFrame, ...]
 
+DEFAULT_WINDOW_FRAMES = 8
+
 
 class SlidingWindow:
     """The newest frames of one camera's present run."""
