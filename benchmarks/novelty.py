@@ -2,11 +2,16 @@
 
     python benchmarks/novelty.py [FOLDER]            FOLDER holds ped2/, default ../shared/data; some ten minutes
     python benchmarks/novelty.py [FOLDER] --quick    fewer training videos, no day
+    python benchmarks/novelty.py --seeds 5           the day five times
 
 Every frame passes capture and the builtin encoder as a live camera's does, at five frames a second. Scores are made of
 training videos 1–12; 13–16 give each score its mean and deviation, and choose how long a score is smoothed and how much
-its parts count: they are told from themselves played twice as fast. The test videos choose nothing. Intervals: 2000
+its parts count: they are told from themselves played twice as fast. The test videos choose nothing. Intervals: 1000
 bootstrap samples of the test videos. Ped2 states no licence: it is for evaluation only.
+
+The day is simulated once for each of --seeds: noise, paces and the order of the videos differ. Prediction errors are
+computed once and get their noise afterwards: that takes a minute and not an hour, and pace changes no error that
+stretches with time. Each odd clip is inserted alone after the same days, and then all of them one after the other.
 """
 
 from __future__ import annotations
@@ -15,21 +20,22 @@ import argparse
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import torch
+from _day import Clip, Day, rehearsed
 from _footage import STARTED_AT, Camera, footage_of
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.events import Event, EventStill
-from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.domain.windows import EmbeddedFrame
+from vidsense_daemon.learning.measures import Figure, auc, bootstrapped, macro_auc
+from vidsense_daemon.perception.blocks import BlocksPast
 from vidsense_daemon.perception.embedding import FrameEmbedder
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
 from vidsense_daemon.perception.surprise import Persistence, RidgeAR, SurpriseModel
-from vidsense_daemon.perception.unusual import NoveltyRule, UnusualRules, UnusualWatch
 
 # anomalous frames of each test video, counted from 1, both ends inside (the dataset's own ground truth; 10 fps)
 ANOMALOUS = {1: (61, 180), 2: (95, 180), 3: (1, 146), 4: (31, 180), 5: (1, 129), 6: (1, 159)}
@@ -38,8 +44,6 @@ _HELD_OUT, _HELD_OUT_NAMES = 4, "train_1[3-6]*.mp4"
 _SMOOTHED_OVER = (1, 3, 5, 9, 15)  # frames, before and up to the present one
 _LIVE_OVER = 5  # frames: a second, or an alarm would come too late
 _WEIGHTS = (0.5, 1.0, 2.0)  # of a part beside the first
-_BOOTSTRAPS = 2000
-_BUDGETS = (2.0, 168.0)  # events a week: as it ships, and one an hour
 _TOP_TILES = 3
 _NEIGHBOURS = 3
 
@@ -100,7 +104,8 @@ def scores(fitted: Sequence[Video]) -> dict[str, Score]:
     crops = np.stack([frame.crop for video in fitted for frame in video.frames if frame.crop is not None])
     return {
         "frame difference": lambda video: video.difference,
-        "block difference": lambda video: _first_as_second(np.array([frame.block_change for frame in video.frames])),
+        "most changed block": lambda video: _first_as_second(np.array([frame.block_change for frame in video.frames])),
+        "blocks by their past": _by_their_past(fitted),
         "kNN, whole frame": lambda video: _distances([frame.whole for frame in video.frames], whole),
         "persistence": _surprise(Persistence()),
         "ridge-AR": _surprise(RidgeAR.fit([(_tiles(video), video.seconds) for video in fitted], encoder="builtin")),
@@ -111,12 +116,15 @@ def scores(fitted: Sequence[Video]) -> dict[str, Score]:
     }
 
 
-_SHIPS = "block + ridge-AR"
+_SHIPS = "blocks + ridge-AR + velocity"
+_SHIPPED_WEIGHTS = (1.0, 0.5, 0.25)
 COMBINATIONS = {
-    "block + persistence": ("block difference", "persistence"),
-    _SHIPS: ("block difference", "ridge-AR"),
-    "the same + velocity": ("block difference", "ridge-AR", "velocity of what moves"),
-    "the same + crop kNN": ("block difference", "ridge-AR", "kNN, crop of what moves"),
+    "most changed + ridge-AR": ("most changed block", "ridge-AR"),
+    "blocks + persistence": ("blocks by their past", "persistence"),
+    "blocks + ridge-AR": ("blocks by their past", "ridge-AR"),
+    _SHIPS: ("blocks by their past", "ridge-AR", "velocity of what moves"),
+    "blocks + ridge-AR + crop kNN": ("blocks by their past", "ridge-AR", "kNN, crop of what moves"),
+    "blocks + most changed + ridge": ("blocks by their past", "most changed block", "ridge-AR"),
 }
 
 
@@ -133,26 +141,37 @@ def compare(train: Sequence[Video], hasty: Sequence[Video], tests: Sequence[Vide
     slow, fast = [z(video) for video in held_out], [z(video) for video in hasty]
     seen, truths = [z(video) for video in tests], [truth(number, video) for number, video in enumerate(tests, 1)]
     rows = {**{name: (name,) for name in parts}, **COMBINATIONS}
-    head = f"{'micro':>6} {'95 %':>11} {'macro':>6}"
-    print(f"\n{'afterwards':>51} | {'live':>25}\n{'score':26} {head} | {head}   read out live")
+    head = f"{'micro':>6} {'95 %':>14} {'macro':>6}"
+    print(f"\n{'afterwards':>58} | {'live':>28}\n{'score':29} {head} | {head}   read out live")
     found: dict[str, list[Scores]] = {}
     for name, names in rows.items():
-        line = f"{name:26} "
+        line = f"{name:29} "
         for live in (False, True):
             readout = _chosen(slow, fast, names, live=live)
             found[name] = [readout.of(one) for one in seen]  # the live ones stay
             line += _figures(found[name], truths) + ("   " if live else " | ")
         print(line + f"over {readout.over}" + (f", weights {readout.weights}" if len(names) > 1 else ""))
-    ships = [Readout(COMBINATIONS[_SHIPS], (1.0, 1.0), 5, live=True).of(one) for one in seen]
-    print(f"{'as it runs':26} {'':25} | {_figures(ships, truths)}   over 5, equal weights")
-    for name in ("block difference", "ridge-AR", "the same + velocity", "the same + crop kNN"):
-        gain, low, high = difference(found[_SHIPS], found[name], truths)
-        print(f"live, {_SHIPS} against {name}: {gain:+.1f} [{low:+.1f}, {high:+.1f}]")
+    runs = Readout(COMBINATIONS[_SHIPS], _SHIPPED_WEIGHTS, _LIVE_OVER, live=True)
+    found["as it runs"] = [runs.of(one) for one in seen]
+    print(f"{'as it runs':29} {'':28} | {_figures(found['as it runs'], truths)}   over 5, weights {_SHIPPED_WEIGHTS}")
+    for name in ("most changed block", "most changed + ridge-AR", "ridge-AR", "blocks + ridge-AR"):
+        print(f"live, as it runs against {name}: {_difference(found['as it runs'], found[name], truths)}")
 
 
 def _figures(found: Sequence[Scores], truths: Sequence[NDArray[np.bool_]]) -> str:
-    micro, low, high = interval(found, truths)
-    return f"{micro:6.1f} {low:5.1f}–{high:5.1f} {macro(found, truths):6.1f}"
+    flat, odd, groups = np.concatenate(found), np.concatenate(truths), _groups(truths)
+    micro = bootstrapped(lambda rows: auc(flat[rows], odd[rows]), groups)
+    return f"{micro!s:>21} {100 * macro_auc(flat, odd, groups):6.1f}"
+
+
+def _difference(one: Sequence[Scores], other: Sequence[Scores], truths: Sequence[NDArray[np.bool_]]) -> Figure:
+    """By how much one micro AUC is better than another, on the same samples of videos."""
+    a, b, odd = np.concatenate(one), np.concatenate(other), np.concatenate(truths)
+    return bootstrapped(lambda rows: auc(a[rows], odd[rows]) - auc(b[rows], odd[rows]), _groups(truths))
+
+
+def _groups(truths: Sequence[NDArray[np.bool_]]) -> NDArray[np.intp]:
+    return np.repeat(np.arange(len(truths)), [len(truth) for truth in truths])
 
 
 def truth(number: int, video: Video) -> NDArray[np.bool_]:
@@ -176,140 +195,39 @@ def _chosen(
     return max(options, key=told_apart)
 
 
-def auc(score: Scores, odd: NDArray[np.bool_]) -> float:
-    """In percent; NaN when all frames are of one kind."""
-    ranks = np.empty(len(score))
-    ranks[score.argsort(kind="stable")] = np.arange(1, len(score) + 1)
-    many = int(odd.sum())
-    if many in (0, len(odd)):
-        return float("nan")
-    return 100 * float((ranks[odd].sum() - many * (many + 1) / 2) / (many * (len(odd) - many)))
-
-
-def macro(found: Sequence[Scores], truths: Sequence[NDArray[np.bool_]]) -> float:
-    return float(np.nanmean([auc(score, odd) for score, odd in zip(found, truths, strict=True)]))
-
-
-def interval(found: Sequence[Scores], truths: Sequence[NDArray[np.bool_]]) -> tuple[float, float, float]:
-    """Micro AUC and its 95 % interval over videos."""
-    samples = [_micro(found, truths, chosen) for chosen in _bootstraps(len(truths))]
-    return _micro(found, truths, range(len(truths))), *_middle(samples)
-
-
-def difference(
-    one: Sequence[Scores], other: Sequence[Scores], truths: Sequence[NDArray[np.bool_]]
-) -> tuple[float, float, float]:
-    """By how much one micro AUC is better than another, on the same samples of videos."""
-    everything = range(len(truths))
-    samples = [_micro(one, truths, some) - _micro(other, truths, some) for some in _bootstraps(len(truths))]
-    return _micro(one, truths, everything) - _micro(other, truths, everything), *_middle(samples)
-
-
-def _micro(found: Sequence[Scores], truths: Sequence[NDArray[np.bool_]], chosen: Sequence[int]) -> float:
-    return auc(np.concatenate([found[i] for i in chosen]), np.concatenate([truths[i] for i in chosen]))
-
-
-def _bootstraps(count: int) -> list[list[int]]:
-    chance = np.random.default_rng(0)
-    return [chance.integers(0, count, count).tolist() for _ in range(_BOOTSTRAPS)]
-
-
-def _middle(samples: Sequence[float]) -> tuple[float, float]:
-    return float(np.nanpercentile(samples, 2.5)), float(np.nanpercentile(samples, 97.5))
-
-
-@dataclass
-class Remembered:
-    """A sink that keeps when events began."""
-
-    started: list[Event] = field(default_factory=list)
-
-    def opened(self, event: Event, first: EventStill | None, window: Window) -> None:  # noqa: ARG002 - the port's
-        self.started.append(event)
-
-    def extended(self, event: Event) -> None: ...
-    def closed(self, event: Event, stills: Sequence[EventStill], window: Window) -> None: ...
-    def observed(self, window: Window, encoder: str) -> None: ...
-
-
-class Day:
-    """A camera before which training videos pass: one every five minutes, faster or slower, with noise."""
-
-    def __init__(self, passing: Sequence[Video], *, model: SurpriseModel, per_week: float, seed: int = 0) -> None:
-        self._passing, self._chance = passing, np.random.default_rng(seed)
-        self.sink, self.at_s, self._index = Remembered(), 0.0, 0
-        self.watch = UnusualWatch(
-            {"campus": UnusualRules(NoveltyRule(per_week=per_week))},
-            encoder="builtin",
-            models={"campus": model},
-            time_zone=UTC,
-            folder=Path(tempfile.mkdtemp()),
-        )
-
-    def pass_for(self, hours: float) -> int:
-        """Normal life; how many events it made."""
-        before, end_s = len(self.sink.started), self.at_s + hours * 3600
-        while self.at_s < end_s:
-            self.show(self._passing[self._chance.integers(len(self._passing))], pace=self._chance.uniform(0.8, 1.25))
-            self.at_s += 300
-        return len(self.sink.started) - before
-
-    def show(self, video: Video, *, pace: float = 1.0, since: int = 0) -> float | None:
-        """Play it; seconds from its frame ``since`` to the first frame at which an event stood, if one did."""
-        before, began_s = len(self.sink.started), self.at_s
-        told_s = None
-        for number, frame in enumerate(video.frames):
-            at_s = began_s + (frame.pts_s - video.frames[0].pts_s) / pace
-            self.at_s = at_s
-            self._see(frame, at_s)
-            if number < since:
-                before = len(self.sink.started)
-            elif told_s is None and len(self.sink.started) > before:
-                told_s = at_s - (began_s + (video.frames[since].pts_s - video.frames[0].pts_s) / pace)
-        return told_s
-
-    def _see(self, frame: EmbeddedFrame, at_s: float) -> None:
-        self._index += 1
-        assert frame.tiles is not None
-        noise = self._chance.normal(0, 0.004, frame.tiles.shape).astype(np.float32)
-        seen = replace(
-            frame,
-            index=self._index,
-            camera="campus",
-            run_id="day",
-            captured_at=STARTED_AT + timedelta(seconds=at_s),
-            pts_s=at_s,
-            tiles=frame.tiles + noise,
-            block_change=frame.block_change * self._chance.normal(1, 0.03),
-        )
-        self.watch.see(Window((seen,), seen.whole[None], seen.whole), self.sink)
-
-
-def a_day(train: Sequence[Video], tests: Sequence[Video]) -> None:
+def days(train: Sequence[Video], tests: Sequence[Video], *, seeds: int) -> None:
     """A day of training videos 1–12, then another of all: how often it alarms, and how soon at the odd clips."""
-    model = RidgeAR.fit([(_tiles(video), video.seconds) for video in train[:-_HELD_OUT]], encoder="builtin")
-    for per_week, surprise in itertools.product(_BUDGETS, (Persistence(), model)):
-        day = Day(train[:-_HELD_OUT], model=surprise, per_week=per_week)
-        day.pass_for(25)
-        false = day.pass_for(24)
-        unseen = Day(train[-_HELD_OUT:], model=surprise, per_week=per_week)
-        unseen.watch, unseen.sink, unseen.at_s = day.watch, day.sink, day.at_s
-        strangers = unseen.pass_for(4)
-        day.at_s = unseen.at_s
-        delays = []
-        for number, video in enumerate(tests, 1):
+    ridge = RidgeAR.fit([(_tiles(video), video.seconds) for video in train[:-_HELD_OUT]], encoder="builtin")
+    for model, per_week in ((ridge, 168.0), (ridge, 2.0), (Persistence(), 168.0)):
+        known, odd = ([rehearsed(video.frames, model) for video in some] for some in (train, tests))
+        clips = [clip[int(truth(number, tests[number - 1]).argmax()) :] for number, clip in enumerate(odd, 1)]
+        print(f"\n{per_week:g} events a week, {model.name}")
+        for seed in range(seeds):
+            _day(known, clips, model=model.name, per_week=per_week, seed=seed)
+
+
+def _day(known: Sequence[Clip], clips: Sequence[Clip], *, model: str, per_week: float, seed: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        day = Day(Path(folder), model=model, per_week=per_week, seed=seed)
+        day.pass_for(25, known[:-_HELD_OUT])
+        false = day.pass_for(24, known[:-_HELD_OUT])
+        day.at_s += 120
+        alone = [day.again(seed=seed + 1000 + number).show(clip) for number, clip in enumerate(clips)]
+        strangers = day.pass_for(4, known[-_HELD_OUT:])
+        after: dict[int, float | None] = {}
+        for number in np.random.default_rng(seed).permutation(len(clips)).tolist():
             day.at_s += 120
-            first = int(truth(number, video).argmax())
-            clip = Video(video.frames[first:], video.difference[first:])
-            delays.append(day.show(clip))
-        told = [delay for delay in delays if delay is not None]
-        soon = sum(delay <= 2 for delay in told)
-        print(
-            f"{per_week:g} a week, {surprise.name}: {false} events in a normal day of known videos, "
-            f"{strangers} in 4 h of videos never seen; "
-            f"odd clips told {len(told)} of {len(delays)}, within 2 s {soon}; "
-            f"after {', '.join('–' if delay is None else f'{delay:.1f} s' for delay in delays)}"
-        )
+            after[number] = day.show(clips[number])
+    print(
+        f"  seed {seed}: {false} events in a normal day, {strangers} in 4 h of videos never seen; clips told, each "
+        f"alone: {_told(alone)}; one after the other: {_told([after[number] for number in sorted(after)])}"
+    )
+
+
+def _told(delays: Sequence[float | None]) -> str:
+    soon = sum(delay is not None and delay <= 2 for delay in delays)
+    each = " ".join("–" if delay is None else f"{delay:.1f}" for delay in delays)
+    return f"{sum(delay is not None for delay in delays)} of {len(delays)}, {soon} within 2 s ({each})"
 
 
 def _tiles(video: Video) -> NDArray[np.float32]:
@@ -320,6 +238,19 @@ def _surprise(model: SurpriseModel) -> Score:
     def score(video: Video) -> Scores:
         errors = model.errors(_tiles(video), video.seconds)  # (T, 24)
         return _first_as_second(np.sort(errors, axis=1)[:, -_TOP_TILES:].mean(axis=1).astype(np.float64))
+
+    return score
+
+
+def _by_their_past(fitted: Sequence[Video]) -> Score:
+    past = BlocksPast()
+    frames = [frame.block_changes for video in fitted for frame in video.frames if frame.block_changes is not None]
+    for number, blocks in enumerate(frames):
+        past.learn(STARTED_AT + timedelta(seconds=number / 5), blocks)
+
+    def score(video: Video) -> Scores:
+        known = (frame.block_changes for frame in video.frames)
+        return _first_as_second(np.array([0.0 if one is None else past.standout(one).ratio for one in known]))
 
     return score
 
@@ -365,6 +296,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--quick", action="store_true", help="fewer training videos, no day")
+    parser.add_argument("--seeds", type=int, default=2, help="how many days are simulated (default: 2)")
     parser.add_argument("--fps", type=float, default=5.0, help="frames a second while something moves (default: 5)")
     args = parser.parse_args()
     if not (args.folder / "ped2").is_dir():
@@ -384,7 +316,7 @@ def main() -> None:
         tests = videos(args.folder, "test_*.mp4", embedder, fps=args.fps)
     compare(train, hasty, tests)
     if not args.quick:
-        a_day(train, tests)
+        days(train, tests, seeds=args.seeds)
 
 
 if __name__ == "__main__":
