@@ -94,3 +94,13 @@ def test_a_clip_of_a_moment_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"short\.mp4 is too short"):
         pairs(CameraClip(clip, "yard", (WALKER,)))
+
+
+def test_two_cameras_in_one_group_are_refused(visit: Path, tmp_path: Path) -> None:
+    """A background is made of all clips of a group: they must show one place."""
+    other = make_clip(tmp_path / "door.mp4", seconds=2, width_px=160, height_px=120)
+
+    with pytest.raises(
+        ConfigError, match=r"the group yard are no one camera's: visit\.mp4 \(320×240\), door\.mp4 \(160×120\)"
+    ):
+        pairs(CameraClip(visit, "yard", (WALKER,)), CameraClip(other, "yard", ()))

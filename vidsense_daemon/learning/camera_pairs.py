@@ -85,9 +85,10 @@ def pairs_of(clips: Sequence[CameraClip], *, scaler: Scaler, random: Generator, 
 
     Raises:
         PermanentError: a clip cannot be read.
-        ConfigError: a background picture cannot be read, or there are too few pictures to make one.
+        ConfigError: a clip is too short, or it and another one or its background picture are of different sizes.
     """
     seen = [(clip, _pictures(clip, scaler)) for clip in clips]
+    _check(seen)
     moments = [
         _moment(clip, at_s, picture, background)
         for (clip, pictures), background in zip(seen, _backgrounds(seen, scaler), strict=True)
@@ -110,6 +111,18 @@ def _pictures(clip: CameraClip, scaler: Scaler) -> list[tuple[float, WorkingPict
     return [seen for seen, _ in zip(found, range(_MOST_PICTURES), strict=False)]
 
 
+def _check(seen: Sequence[tuple[CameraClip, list[tuple[float, WorkingPicture]]]]) -> None:
+    for clip, pictures in seen:
+        if len(pictures) < _LEAST_FOR_A_BACKGROUND:
+            raise ConfigError(f"{clip.path} is too short: it takes a second to know what stands there")
+    sizes = {(pictures[0][1].width_px, pictures[0][1].height_px): clip.path.name for clip, pictures in seen}
+    if len(sizes) > 1:
+        found = ", ".join(f"{name} ({width}×{height})" for (width, height), name in sizes.items())
+        raise ConfigError(
+            f"the clips of the group {seen[0][0].camera} are no one camera's: {found}. Give each its group"
+        )
+
+
 def _backgrounds(
     seen: Sequence[tuple[CameraClip, list[tuple[float, WorkingPicture]]]], scaler: Scaler
 ) -> Iterator[WorkingPicture]:
@@ -122,8 +135,6 @@ def _backgrounds(
         if not any(shown.at(at_s) for shown in clip.shown)
     ]
     known = empty if len(empty) >= _LEAST_FOR_A_BACKGROUND else everything
-    if len(known) < _LEAST_FOR_A_BACKGROUND:
-        raise ConfigError(f"{seen[0][0].path} is too short: it takes a second to know what stands there")
     thinned = [known[index] for index in np.linspace(0, len(known) - 1, min(_BACKGROUND_OF, len(known))).astype(int)]
     middle = thinned[0].with_planes(median([picture.planes for picture in thinned]))
     for clip, pictures in seen:
@@ -131,7 +142,10 @@ def _backgrounds(
 
 
 def _read_background(path: Path, like: WorkingPicture, scaler: Scaler) -> WorkingPicture:
-    _, found = next(working_pictures(path, scaler=scaler, fps=BUSY_FPS))
+    first = next(working_pictures(path, scaler=scaler, fps=BUSY_FPS), None)
+    if first is None:
+        raise ConfigError(f"the background {path} is no picture")
+    _, found = first
     if found.planes.shape != like.planes.shape:
         raise ConfigError(
             f"the background {path} is {found.width_px}×{found.height_px}, its clip {like.width_px}×{like.height_px}:"
