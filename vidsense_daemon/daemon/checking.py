@@ -6,13 +6,14 @@ until their first frame, side by side.
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vidsense_daemon.base.errors import DescriberUnavailableError, VidsenseError
+from vidsense_daemon.base.errors import VidsenseError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.state import CameraPhase, CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
@@ -28,7 +29,7 @@ from vidsense_daemon.perception.encoders.hub_files import is_folder
 from vidsense_daemon.review.server import check_access
 from vidsense_daemon.settings.hooks import MqttHook, NamedHook, WebhookHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
-from vidsense_daemon.settings.schema import ActionsBlock, DescriberBlock, EncoderBlock, ReviewBlock, Settings
+from vidsense_daemon.settings.schema import ActionsBlock, EncoderBlock, ReviewBlock, Settings
 from vidsense_daemon.store.upgrade import status
 
 _CAMERA_LIMIT_S = 25.0
@@ -175,15 +176,17 @@ def describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding:
             writer.look()
     except VidsenseError as error:
         if block.backend == "auto":
-            return doubtful("describer", f"{error}; until then the builtin describer writes", _mend(error, block))
-        return bad("describer", str(error), _mend(error, block))
+            return doubtful("describer", f"{error}; until then the builtin describer writes", _mend(error))
+        return bad("describer", str(error), _mend(error))
     finally:
         writer.close()
     return good("describer", " ".join((writer.backend, writer.model)).strip())
 
 
-def _mend(error: VidsenseError, block: DescriberBlock) -> str:
-    return "systemctl start ollama" if isinstance(error, DescriberUnavailableError) else f"ollama pull {block.model}"
+def _mend(error: VidsenseError) -> str:
+    """The first command that the message names: no Ollama is started, a missing model is pulled."""
+    named = re.search(r"`([^`]+)`", str(error))
+    return named[1] if named else "vidsense describer check"
 
 
 def _streams(cameras: Sequence[ResolvedCamera]) -> Iterator[Finding]:
