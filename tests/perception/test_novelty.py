@@ -208,3 +208,13 @@ def test_a_gap_in_the_stream_is_not_compared_over() -> None:
     scorer.end_run()
 
     assert scorer.see(street.frame(strange=9.0)) is None
+
+
+def test_a_moved_camera_learns_its_blocks_anew() -> None:
+    """What moved where is of no use for another scene."""
+    street = Street()
+    scorer = street.known_to(NoveltyScorer(Persistence()))
+    scorer.forget()
+
+    assert not scorer.blocks.is_known
+    assert not any(scored(scorer, street, 20, strange=5.0))
