@@ -15,10 +15,13 @@ import pytest
 import torch
 from perception.encoders.tiny_models import save_bert, save_clip
 from safetensors.torch import load_file, save_file
+from structlog.testing import capture_logs
 
-from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK
+from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, ConfigError
 from vidsense_daemon.cli.main import main
+from vidsense_daemon.daemon.backends import open_encoder
 from vidsense_daemon.perception.runtimes.in_openvino import is_installed, read_graph, save_graph
+from vidsense_daemon.settings.schema import EncoderBlock
 
 pytestmark = pytest.mark.timeout(90)  # whichever test comes first imports PyTorch
 
@@ -132,15 +135,21 @@ def test_a_folder_that_cannot_be_used_is_told_with_what_to_do(
 
 
 def test_auto_goes_on_with_the_builtin_encoder(
-    copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    copied: Path, tmp_path: Path, state_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A house is watched less well for a damaged disk, not left alone."""
+    """A house is watched less well for a damaged disk, not left alone; who asked for CLIP by name is told instead."""
     cut_off(copied)
     status, found = checked(configured(tmp_path, copied, backend="auto"), capsys)
+    with capture_logs() as logs:
+        encoder, backend = open_encoder(EncoderBlock(backend="auto", model=str(copied)), state_dir=state_dir)
 
     assert status == EXIT_OK
-    assert found["encoder"]["says"].startswith("builtin: builtin-")
+    assert found["encoder"]["says"] == f"builtin: {encoder.name}"
     assert found["triggers of yard"]["verdict"] == "ok"
+    assert backend == "builtin"
+    assert ("encoder_unusable", "builtin") in [(line["event"], line.get("instead")) for line in logs]
+    with pytest.raises(ConfigError, match="cannot use"):
+        open_encoder(EncoderBlock(backend="clip", model=str(copied)), state_dir=state_dir)
 
 
 def test_a_download_that_broke_off_is_told_with_the_command_that_goes_on(
