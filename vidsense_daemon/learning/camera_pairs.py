@@ -2,8 +2,9 @@
 
 A trigger is judged by the crop around what moves less the same crop of the camera's background picture. So the bridge
 is shown just that: pairs of a crop and its background, where something labelled stands out of it, and calm ones, where
-nothing does. What lies still is no motion, but stands out all the same: boxes are found against the background, not
-against the frame before. Called by `bridge_pairs.py`, in the caller's thread. `S` = 224 px.
+nothing does, or what does is nobody (`disturbances.py`). What lies still is no motion, but stands out all the same:
+boxes are found against the background, not against the frame before. Called by `pair_features.py`, in the caller's
+thread. `S` = 224 px.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from vidsense_daemon.capture.views import Scaler, WorkingPicture
 from vidsense_daemon.domain.frames import Box, Picture
 from vidsense_daemon.domain.squares import Square, square_around
 from vidsense_daemon.learning.clips import BUSY_FPS, working_pictures
+from vidsense_daemon.learning.disturbances import disturbed
 
 _MOST_PICTURES = 300  # kept of a clip, half a megabyte each; of a longer one the first minutes
 _LEAST_FOR_A_BACKGROUND = 5
@@ -69,7 +71,7 @@ class Pair:
 
     picture: Picture  # (S, S, 3)
     background: Picture  # (S, S, 3)
-    shown: Shown | None  # none: calm
+    shown: Shown | None  # none: calm, or disturbed by what is nobody
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ class _Moment:
 
 
 def pairs_of(clips: Sequence[CameraClip], *, scaler: Scaler, random: Generator, most: int) -> list[Pair]:
-    """Up to ``most`` pairs of one camera in which something stands out, and a calm one of the same size beside each.
+    """Up to ``most`` pairs of one camera in which something stands out; beside each a calm one, and it disturbed.
 
     Raises:
         PermanentError: a clip cannot be read.
@@ -102,7 +104,8 @@ def pairs_of(clips: Sequence[CameraClip], *, scaler: Scaler, random: Generator, 
             continue
         pairs.append(Pair(*_cuts(moment, square, scaler), moment.shown))
         if (calm := _calm(moments, moment, square, random)) is not None:
-            pairs.append(Pair(*_cuts(*calm, scaler), None))
+            picture, background = _cuts(*calm, scaler)
+            pairs += [Pair(picture, background, None), Pair(disturbed(picture, random), background, None)]
     return pairs
 
 

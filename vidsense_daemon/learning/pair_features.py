@@ -27,8 +27,8 @@ from vidsense_daemon.learning.views import dark_pair, degraded_pair, infrared_pa
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, PICTURE_PX, Lite0, to_input
 from vidsense_daemon.perception.encoders.minilm import MiniLM
 
-MOST_PAIRS = 120  # of a camera, and as many calm ones: a clip's frames are much alike
-_VERSION = 1  # counts up when camera_pairs.py or views.py change what they make: kept features are then made again
+MOST_PAIRS = 120  # of a camera, and as many calm and disturbed ones: a clip's frames are much alike
+_VERSION = 2  # counts up when what camera_pairs.py, disturbances.py or views.py make changes: features are made again
 
 PairView = Callable[[Picture, Picture, Generator], tuple[Picture, Picture]]
 
@@ -49,7 +49,9 @@ def gather_pairs(
     on_progress: Progress,
     most: int = MOST_PAIRS,
 ) -> PairMaterial:
-    """Up to ``most`` pairs of each camera, as many calm ones, and their labels' texts; minutes if not in the cache.
+    """Up to ``most`` pairs of each camera, as many calm and disturbed ones, and their labels' texts.
+
+    It takes minutes if they are not in the cache.
 
     Raises:
         PermanentError: a clip cannot be read.
