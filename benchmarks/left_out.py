@@ -27,12 +27,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from triggers import auc
 
 from vidsense_daemon.cli.train import camera_clips
 from vidsense_daemon.learning.bridge import train_bridge
 from vidsense_daemon.learning.bridge_pairs import CALM, PairMaterial
 from vidsense_daemon.learning.camera_pairs import CameraClip
+from vidsense_daemon.learning.measures import auc
 from vidsense_daemon.learning.pair_features import gather_pairs
 from vidsense_daemon.perception.encoders.bridge import Bridge, load_bridge
 from vidsense_daemon.perception.encoders.builtin import SHIPPED_BRIDGE
@@ -75,7 +75,7 @@ def line(bridge: Bridge, pairs: PairMaterial, chosen: NDArray[np.intp], view: in
     calm = both[~there]
     threshold = max(1.5, float(np.quantile(calm, 0.99)) + 0.25)
     counted = (both[there] > threshold) & (ahead[there] > 0.25)
-    return [100 * auc(each[there], each[~there]) for each in columns] + [
+    return [100 * auc(each, there) for each in columns] + [
         100 * float((both[there] > calm.max()).mean()),
         100 * float(counted.mean()),
     ]

@@ -28,6 +28,7 @@ from vidsense_daemon.capture.views import Scaler
 from vidsense_daemon.domain.events import Event, EventStill
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.learning.measures import auc
 from vidsense_daemon.perception.embedding import FrameEmbedder
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
 from vidsense_daemon.perception.mailbox import FrameMailbox
@@ -239,8 +240,9 @@ def print_auc(played: Sequence[Footage], encoder: Encoder) -> None:
             moving, calm = crops(footage, trigger, scaler)
             if len(moving) < 20 or len(calm) < 20:
                 continue
-            columns = [_four_scores(encoder, pairs, texts.own, texts.nothing) for pairs in (moving, calm)]
-            values = [f"{100 * auc(columns[0][:, part], columns[1][:, part]):.0f}" for part in range(4)]
+            scores = _four_scores(encoder, [*moving, *calm], texts.own, texts.nothing)
+            is_moving = np.arange(len(scores)) < len(moving)
+            values = [f"{100 * auc(scores[:, part], is_moving):.0f}" for part in range(4)]
             print(f"| {footage.camera.name} | {trigger} | {len(moving)}/{len(calm)} | {' / '.join(values)} |")
 
 
@@ -255,12 +257,6 @@ def _four_scores(
         present = (seen @ own.T).max(axis=1)
         columns += [present, present - (seen @ nothing.T).mean(axis=1)]
     return np.stack(columns, axis=1)
-
-
-def auc(positive: NDArray[np.float32], negative: NDArray[np.float32]) -> float:
-    """The chance that a positive scores above a negative; ties count half."""
-    above, equal = positive[:, None] > negative, positive[:, None] == negative
-    return float((above + 0.5 * equal).mean())
 
 
 if __name__ == "__main__":

@@ -40,14 +40,20 @@ def knocks(knocker: Knocker, moments: Iterator[int], camera: Listener, more: int
     return came_back
 
 
-def test_a_camera_that_comes_back_just_after_a_failed_try_is_noticed_once() -> None:
-    """The try that failed a moment before it was there does not cost a minute; nor is it asked again and again."""
+def at_a_closed_door() -> tuple[Knocker, Iterator[int], int]:
+    """A knocker that has found its camera's port closed, the moments that go on, and the port."""
     first = Listener(servers.silent)
     first.close()
     knocker = Knocker(f"rtsp://127.0.0.1:{first.port}/x")
     moments = iter(range(0, 1_000_000, 10))
     wait_until(lambda: knocker._was_closed or knocker.came_back(float(next(moments))), what="the closed door")
-    camera = Listener(servers.silent, port=first.port)  # while the next try fails
+    return knocker, moments, first.port
+
+
+def test_a_camera_that_comes_back_just_after_a_failed_try_is_noticed_once() -> None:
+    """The try that failed a moment before it was there does not cost a minute; nor is it asked again and again."""
+    knocker, moments, port = at_a_closed_door()
+    camera = Listener(servers.silent, port=port)  # while the next try fails
     try:
         assert knocks(knocker, moments, camera, 2)
         assert not knocks(knocker, moments, camera, 2)
@@ -56,13 +62,9 @@ def test_a_camera_that_comes_back_just_after_a_failed_try_is_noticed_once() -> N
 
 
 def test_a_door_that_was_closed_before_the_camera_streamed_is_old_news() -> None:
-    first = Listener(servers.silent)
-    first.close()
-    knocker = Knocker(f"rtsp://127.0.0.1:{first.port}/x")
-    moments = iter(range(0, 1_000_000, 10))
-    wait_until(lambda: knocker._was_closed or knocker.came_back(float(next(moments))), what="the closed door")
+    knocker, moments, port = at_a_closed_door()
     knocker.forget()
-    camera = Listener(servers.silent, port=first.port)
+    camera = Listener(servers.silent, port=port)
     try:
         assert not knocks(knocker, moments, camera, 2)
     finally:

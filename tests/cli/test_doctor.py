@@ -15,15 +15,10 @@ from vidsense_daemon.cli.main import main
 from vidsense_daemon.daemon.findings import Verdict
 from vidsense_daemon.daemon.surroundings import judged
 
-pytestmark = pytest.mark.timeout(90)  # whichever test comes first imports PyTorch
-
-
-@pytest.fixture(autouse=True)
-def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "state"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv("VIDSENSE_STATE_DIR", str(folder))
-    return folder
+pytestmark = [
+    pytest.mark.timeout(90),  # whichever test comes first imports PyTorch
+    pytest.mark.usefixtures("state_dir"),
+]
 
 
 @pytest.fixture

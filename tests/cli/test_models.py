@@ -23,7 +23,10 @@ from vidsense_daemon.daemon.backends import open_encoder
 from vidsense_daemon.perception.runtimes.in_openvino import is_installed, read_graph, save_graph
 from vidsense_daemon.settings.schema import EncoderBlock
 
-pytestmark = pytest.mark.timeout(90)  # whichever test comes first imports PyTorch
+pytestmark = [
+    pytest.mark.timeout(90),  # whichever test comes first imports PyTorch
+    pytest.mark.usefixtures("state_dir"),
+]
 
 _NOBODY = 65534
 Change = Callable[[Path], object]
@@ -33,14 +36,6 @@ Found = dict[str, dict[str, str]]
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_clip(tmp_path_factory.mktemp("clip") / "tiny")
-
-
-@pytest.fixture(autouse=True)
-def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "state"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv("VIDSENSE_STATE_DIR", str(folder))
-    return folder
 
 
 @pytest.fixture

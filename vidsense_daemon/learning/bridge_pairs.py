@@ -25,7 +25,7 @@ from vidsense_daemon.learning.camera_pairs import Shown
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
 from vidsense_daemon.perception.vocabulary import EMPTY, HOME, class_of, rivals_of
 
-CALM = -1  # the label of a pair in which nothing stands out
+CALM = -1  # the label of a pair in which nothing stands out, or what does is nobody
 
 _VIEW_CHANCES = (0.35, 0.15, 0.15, 0.15, 0.1, 0.1)  # of `pair_features.VIEWS`
 _PAIRS = 96  # of a step
