@@ -39,7 +39,6 @@ def frame(*, full: bool) -> Frame:
         scene_changed=False,
         zones=("drive", "Tür") if full else (),
         still=Still(b"\xff\xd8jpeg", 1920, 1080, AT, box) if full else None,
-        block_change=12.5,
         block_changes=np.arange(0, 75, 0.25, dtype=np.float16).reshape(15, 20) if full else None,
     )
 
@@ -63,7 +62,6 @@ def test_a_frame_comes_out_as_it_went_in(full: bool) -> None:
     assert (got.whole.picture == sent.whole.picture).all()
     assert (got.crop is None) == (sent.crop is None)
     assert (got.captured_at, got.box, got.zones, got.run_id) == (AT, sent.box, sent.zones, "abc")
-    assert got.block_change == 12.5
     assert np.array_equal(got.block_changes, sent.block_changes)  # type: ignore[arg-type]
     assert (got.still and got.still.jpeg) == (sent.still and sent.still.jpeg)
 

@@ -53,7 +53,6 @@ def clip(
         pts_s=seconds,
         whole=tiles.mean(axis=1).astype(np.float16),
         tiles=tiles.astype(np.float16),
-        block_change=np.zeros(CLIP_FRAMES, np.float32),
     )
 
 

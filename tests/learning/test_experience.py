@@ -48,7 +48,6 @@ class Street:
                 "zones": (),
                 "still": None,
                 "tiles": self._random.standard_normal((TILES, D)).astype(np.float32),
-                "block_change": 7.0,
             }
             yield EmbeddedFrame(**{**values, **changes})  # type: ignore[arg-type]
             self.at += timedelta(seconds=0.2)
@@ -77,12 +76,11 @@ def clip(at: datetime, *, encoder: str = "eye", pace: Pace = Pace.CALM, camera: 
         pts_s=at_ms / 1000,
         whole=np.ones((CLIP_FRAMES, D), np.float16),
         tiles=np.ones((CLIP_FRAMES, TILES, D), np.float16),
-        block_change=np.zeros(CLIP_FRAMES, np.float32),
     )
 
 
 def test_what_a_camera_sees_is_kept_as_it_was(tmp_path: Path) -> None:
-    """Tiles, whole picture, times and motion come back, in half precision."""
+    """Tiles, whole picture, times and pace come back, in half precision."""
     folder = ExperienceFolder(tmp_path)
     seen = write(ExperienceRecorder(folder, encoder="eye"), Street().frames(CLIP_FRAMES, moving=True))
     (kept,) = folder.clips("street")
@@ -92,7 +90,6 @@ def test_what_a_camera_sees_is_kept_as_it_was(tmp_path: Path) -> None:
     assert np.allclose(np.stack([frame.tiles for frame in seen if frame.tiles is not None]), kept.tiles, atol=2e-3)
     assert np.allclose(np.stack([frame.whole for frame in seen]), kept.whole, atol=2e-3)
     assert list(kept.pts_s) == [frame.pts_s for frame in seen]
-    assert (kept.block_change == 7).all()
 
 
 def test_an_encoder_without_tiles_is_recorded_too(tmp_path: Path) -> None:

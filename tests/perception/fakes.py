@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.domain.events import Event, EventStill
-from vidsense_daemon.domain.frames import Box, Frame, Picture, Still, View
+from vidsense_daemon.domain.frames import BLOCK_COLUMNS, BLOCK_ROWS, Blocks, Box, Frame, Picture, Still, View
 from vidsense_daemon.domain.windows import TILE_COLUMNS, TILE_ROWS, EmbeddedFrame, Window
 
 STARTED_AT = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -158,6 +158,11 @@ class RememberingSink:
         if self.errors:
             raise self.errors.pop(0)
         self.calls.append(name)
+
+
+def changed_by(levels: float) -> Blocks:
+    """Every block differs by so many grey levels from the frame before."""
+    return np.full((BLOCK_ROWS, BLOCK_COLUMNS), levels, np.float16)
 
 
 def embedded(index: int = 0, *, at_s: float | None = None, run_id: str = "run-1", **changes: object) -> EmbeddedFrame:

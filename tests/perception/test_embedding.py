@@ -8,7 +8,7 @@ import structlog
 from vidsense_daemon.domain.frames import View
 from vidsense_daemon.perception.embedding import FrameEmbedder
 
-from .fakes import Camera, ColourEncoder, broken, painted
+from .fakes import Camera, ColourEncoder, broken, changed_by, painted
 
 
 def test_all_cameras_share_one_batch() -> None:
@@ -23,7 +23,7 @@ def test_all_cameras_share_one_batch() -> None:
 def test_a_frame_keeps_what_its_whole_picture_shows_where() -> None:
     """Tiles come row by row from the upper left; the frame's most changed block is handed on."""
     whole = View(painted("car", share=0.5), painted())
-    (embedded,) = FrameEmbedder(ColourEncoder()).embed([Camera().frame(whole=whole, block_change=7.5)])
+    (embedded,) = FrameEmbedder(ColourEncoder()).embed([Camera().frame(whole=whole, block_changes=changed_by(7.5))])
 
     assert embedded.tiles is not None
     shown = ["car" if tile.argmax() == 1 else "empty" for tile in embedded.tiles]

@@ -11,7 +11,7 @@ import pytest
 from vidsense_daemon.domain.frames import Frame, Picture, View
 from vidsense_daemon.perception.tampering import Tampering, TamperMemory, TamperWatch, Verdict
 
-from .fakes import Camera
+from .fakes import Camera, changed_by
 
 PX = 32
 
@@ -40,7 +40,7 @@ class Watched:
 
     def _frames(self, picture: Picture, minutes: float, block_change: float) -> Iterator[Frame]:
         for _ in range(round(minutes * 60)):
-            yield self.camera.frame(whole=View(picture, None), block_change=block_change)
+            yield self.camera.frame(whole=View(picture, None), block_changes=changed_by(block_change))
 
 
 def known(**options: object) -> Watched:

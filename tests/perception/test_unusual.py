@@ -19,7 +19,7 @@ from vidsense_daemon.perception.unusual import NoveltyRule, TamperRule, UnusualR
 from vidsense_daemon.perception.unusual_file import Kept, UnusualFile, peaks_kept
 from vidsense_daemon.perception.usual import PEAK_EVERY, Peak
 
-from .fakes import STARTED_AT, Camera, ColourEncoder, RememberingSink, painted
+from .fakes import STARTED_AT, Camera, ColourEncoder, RememberingSink, changed_by, painted
 from .test_novelty import Street, Tenfold
 from .test_tampering import scene
 
@@ -212,7 +212,7 @@ def test_a_covered_camera_makes_one_event_that_ends_when_it_sees_again(tmp_path:
     )
     for picture, count in ((shown, 20), (covered, 90), (shown, 20)):
         for _ in range(count):
-            perceiver.process([camera.frame(whole=View(picture, None), block_change=1.0)])
+            perceiver.process([camera.frame(whole=View(picture, None), block_changes=changed_by(1.0))])
 
     ((event, _),) = sink.opened_events
     assert (event.trigger, event.severity) == (TAMPER, Severity.WARNING)
@@ -226,7 +226,7 @@ def test_a_camera_that_was_moved_learns_its_new_scene(tmp_path: Path) -> None:
     """After an hour the new scene is its own, and what is usual there is learned from the start."""
     watch, sink, camera = watching(tmp_path, kept=a_day()), RememberingSink(), Camera(step_s=10.0)
     for _ in range(6 * 62):
-        watch.look(camera.frame(whole=View(scene(seed=9), None), block_change=1.0))
+        watch.look(camera.frame(whole=View(scene(seed=9), None), block_changes=changed_by(1.0)))
 
     assert set(watch.learning_until(STARTED_AT)) == {"door"}
     assert not sink.calls

@@ -103,7 +103,6 @@ class Scene:
         self._box = change.box or self._box
 
     def _frame(self, picture: WorkingPicture, change: Change, moment: Moment, take_still: TakeStill) -> Frame:
-        blocks = self._gate.block_changes(change)
         return Frame(
             camera="",  # the supervisor knows it
             run_id=self._run_id,
@@ -120,8 +119,7 @@ class Scene:
             scene_changed=change.scene_changed,
             zones=change.zones,
             still=self._still(change, moment, take_still),
-            block_change=0.0 if blocks is None else float(blocks.max()),
-            block_changes=blocks,
+            block_changes=self._gate.block_changes(change),
         )
 
     def _view(self, picture: WorkingPicture, square: Square) -> View:

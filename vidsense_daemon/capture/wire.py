@@ -173,7 +173,6 @@ def pack_frame(frame: Frame, *, as_before: Sequence[int] = ()) -> list[bytes | m
         "scene_changed": frame.scene_changed,
         "zones": list(frame.zones),
         "still": _still_out(frame.still),
-        "block_change": frame.block_change,
         "blocks": frame.block_changes is not None,
     }
     blobs: list[bytes | memoryview] = [
@@ -217,7 +216,6 @@ def unpack_frame(message: Message, *, camera: str, picture_px: int) -> Frame:
             scene_changed=bool(head["scene_changed"]),
             zones=tuple(str(zone) for zone in head["zones"]),
             still=still,
-            block_change=float(head["block_change"]),
             block_changes=blocks,
         )
     except (KeyError, ValueError, TypeError, IndexError, OverflowError):

@@ -67,5 +67,14 @@ class Frame:
     scene_changed: bool  # IR switch, light, moved camera: not motion
     zones: tuple[str, ...]  # those in which something moves
     still: Still | None  # at most one a second while things move; of a live camera one a minute while nothing does
-    block_change: float = 0.0  # grey levels: how much the most changed block differs from the sampled frame before
-    block_changes: Blocks | None = None  # that of every block; 0 under masks; none where nothing can be compared
+    block_changes: Blocks | None = None  # grey levels against the sampled frame before; 0 under masks
+
+    @property
+    def block_change(self) -> float:
+        """Grey levels: that of the most changed block; 0 where nothing could be compared."""
+        return most_changed(self.block_changes)
+
+
+def most_changed(blocks: Blocks | None) -> float:
+    """Grey levels by which the most changed block differs; 0 where nothing could be compared."""
+    return 0.0 if blocks is None else float(blocks.max())

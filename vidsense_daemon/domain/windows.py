@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.frames import Blocks, Box, Picture, Still
+from vidsense_daemon.domain.frames import Blocks, Box, Picture, Still, most_changed
 
 Embedding = NDArray[np.float32]  # (D,) or (…, D), unit length
 
@@ -36,9 +36,13 @@ class EmbeddedFrame:
     zones: tuple[str, ...]
     still: Still | None
     tiles: Embedding | None = None  # (TILES, D): the encoder's patch features, pooled over a grid on the whole picture
-    block_change: float = 0.0  # grey levels; of the frame
-    block_changes: Blocks | None = None  # likewise
+    block_changes: Blocks | None = None  # the frame's
     picture: Picture | None = None  # (S, S, 3): the whole, where something looks at pictures and not only at embeddings
+
+    @property
+    def block_change(self) -> float:
+        """Grey levels: that of the most changed block."""
+        return most_changed(self.block_changes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

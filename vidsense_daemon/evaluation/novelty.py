@@ -221,5 +221,4 @@ def _as_experience(clip: ClipFeatures, encoder: str) -> Clip:
         pts_s=pts_s,
         whole=slow.whole.astype(np.float16),
         tiles=slow.tiles,
-        block_change=slow.block_difference,
     )

@@ -54,7 +54,6 @@ class Clip:
     pts_s: NDArray[np.float64]  # (N,)
     whole: NDArray[np.float16]  # (N, D)
     tiles: NDArray[np.float16]  # (N, K, D); K = 0 when the encoder has no tiles
-    block_change: NDArray[np.float32]  # (N,), grey levels
 
     @property
     def started_at(self) -> datetime:
@@ -105,7 +104,6 @@ class ExperienceFolder:
             "pts_s": clip.pts_s,
             "whole": clip.whole,
             "tiles": clip.tiles,
-            "block_change": clip.block_change,
         }
         content = save(arrays, {"encoder": clip.encoder, "run_id": clip.run_id})
         self._trim(clip.camera, now=clip.ended_at, room_bytes=len(content))
@@ -176,7 +174,6 @@ class ExperienceFolder:
                     pts_s=tensors.get_tensor("pts_s"),
                     whole=tensors.get_tensor("whole"),
                     tiles=tensors.get_tensor("tiles"),
-                    block_change=tensors.get_tensor("block_change"),
                 )
         except FileNotFoundError:  # the writer has made room meanwhile
             return None

@@ -175,5 +175,4 @@ def _clip_of(frames: list[EmbeddedFrame], pace: Pace, encoder: str) -> Clip:
         pts_s=np.array([frame.pts_s for frame in frames], np.float64),
         whole=whole.astype(np.float16),
         tiles=(np.stack(tiles) if len(tiles) == len(frames) else nothing).astype(np.float16),  # (N, K, D)
-        block_change=np.array([frame.block_change for frame in frames], np.float32),
     )

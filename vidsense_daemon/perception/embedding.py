@@ -172,7 +172,6 @@ def _embedded(plan: _Plan, *, keep_picture: bool) -> EmbeddedFrame | None:
         zones=frame.zones,
         still=frame.still,
         tiles=plan.whole.tiles,
-        block_change=frame.block_change,
         block_changes=frame.block_changes,
         picture=frame.whole.picture if keep_picture else None,
     )
