@@ -30,16 +30,6 @@ def test_an_acknowledged_event_carries_the_moment(rooms: Rooms) -> None:
     assert stored(rooms).acknowledged_at == NOON
 
 
-def test_an_acknowledgement_can_be_taken_back(rooms: Rooms) -> None:
-    rooms.events.opened(event("1-e"), None, window())
-    acknowledgements = Acknowledgements(rooms.database)
-    acknowledgements.acknowledge("1-e", NOON)
-
-    assert acknowledgements.take_back("1-e")
-    assert stored(rooms).acknowledged_at is None
-    assert not acknowledgements.take_back("1-e")
-
-
 def test_an_event_that_does_not_exist_cannot_be_acknowledged(rooms: Rooms) -> None:
     assert not Acknowledgements(rooms.database).acknowledge("1-e", NOON)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import DescriptionStatus, EventState, Source
 from vidsense_daemon.store.archive import cursor_of
 
@@ -186,20 +185,6 @@ def test_a_start_leaves_a_replay_that_runs_beside_it_alone(rooms: Rooms) -> None
     now = datetime.now(UTC)
     assert rooms.events.recover(now).events_closed == 0
     assert rooms.events.recover(now + timedelta(hours=2)).events_closed == 1
-
-
-def test_the_db_writer_drains_when_it_stops(rooms: Rooms) -> None:
-    """What was gathered in the last second is on the disk when the daemon has stopped."""
-    fatal: list[str] = []
-    writer = Worker("db-writer", rooms.events.write_behind, on_fatal=lambda _status, reason: fatal.append(reason))
-    writer.start()
-    for index in range(5):
-        rooms.events.observed(window(index), "builtin-1")
-    writer.ask_to_stop()
-
-    assert writer.join(10)
-    assert rooms.windows.count() == 5
-    assert fatal == []
 
 
 def test_many_threads_write_and_none_is_turned_away(rooms: Rooms) -> None:

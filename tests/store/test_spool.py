@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import Delivery, Source
 from vidsense_daemon.store.faults import DatabaseFaultError, DatabaseUnavailableError, Fault
 from vidsense_daemon.store.spool import EventSpool, SpooledOutbox
@@ -34,6 +35,21 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rooms]:
 def due(outbox: SpooledOutbox) -> list[Delivery]:
     soon = datetime.now(UTC) + timedelta(minutes=1)
     return [delivery for delivery, _record in outbox.due(soon, 10, "phone")]
+
+
+def test_the_db_writer_drains_when_it_stops(rooms: Rooms) -> None:
+    """What was gathered in the last second is on the disk when the daemon has stopped."""
+    spool = EventSpool(rooms.events)
+    fatal: list[str] = []
+    writer = Worker("db-writer", spool.write_behind, on_fatal=lambda _status, reason: fatal.append(reason))
+    writer.start()
+    for index in range(5):
+        spool.observed(window(index), "builtin-1")
+    writer.ask_to_stop()
+
+    assert writer.join(10)
+    assert rooms.windows.count() == 5
+    assert fatal == []
 
 
 def test_events_are_kept_while_the_database_is_away_and_stored_in_order_after(

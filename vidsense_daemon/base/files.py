@@ -29,6 +29,18 @@ def replace_file(path: Path, content: bytes) -> None:
     fsync_folder(path.parent)
 
 
+def settle_file(part: Path, path: Path) -> None:
+    """Give a finished file its name, in the place of what has it; a power cut can't take either when this returns.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.rename(path)
+    fsync_folder(path.parent)
+
+
 def fsync_folder(folder: Path) -> None:
     """Make the names in a folder as durable as the files behind them.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection
 from sqlalchemy.dialects.sqlite import insert
 
 from vidsense_daemon.base.clock import to_ms
@@ -33,8 +33,3 @@ class Acknowledgements:
             return True
 
         return self._database.write(store)
-
-    def take_back(self, event_id: str) -> bool:
-        """People hear of it again; false when it was not acknowledged."""
-        statement = delete(tables.acknowledgements).where(tables.acknowledgements.c.event_id == event_id)
-        return self._database.write(lambda connection: connection.execute(statement).rowcount) > 0

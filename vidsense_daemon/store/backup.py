@@ -8,7 +8,6 @@ with any tool.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -19,6 +18,7 @@ from pathlib import Path
 import structlog
 
 from vidsense_daemon.base.errors import StoreError
+from vidsense_daemon.base.files import PART_SUFFIX, settle_file
 from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.engine import database_path
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
@@ -45,7 +45,7 @@ def back_up(url: str, to: Path, *, with_windows: bool = False) -> Backup:
     Raises:
         StoreError: the database can't be read, or the copy not written; ``to`` is not touched then.
     """
-    part = to.with_name(to.name + ".part")
+    part = to.with_name(to.name + PART_SUFFIX)
     part.unlink(missing_ok=True)
     try:
         with translated("backing up to", to):
@@ -53,7 +53,7 @@ def back_up(url: str, to: Path, *, with_windows: bool = False) -> Backup:
             upgrade(f"sqlite:///{part.resolve()}")
             _copy_rows(database_path(url), part, with_windows=with_windows)
         events = _check(part)
-        _settle(part, to)
+        settle_file(part, to)
     except OSError as error:
         raise StoreError(f"backing up to {to} failed: {error.strerror or error}") from error
     finally:
@@ -87,12 +87,12 @@ def restore(backup: Path, url: str, now: datetime) -> Path | None:
     with translated("restoring", backup):
         _check(backup)
     path = database_path(url)
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(path.name + PART_SUFFIX)
     try:
         shutil.copyfile(backup, part)
         part.chmod(0o600)
         aside = set_aside(path, now)
-        _settle(part, path)
+        settle_file(part, path)
     except OSError as error:
         raise StoreError(f"restoring {backup} to {path} failed: {error.strerror or error}") from error
     upgrade(url)  # the backup may be of an earlier version; WAL mode comes back too
@@ -209,18 +209,3 @@ def _check(path: Path) -> int:
         # one plain file, without a WAL beside it that somebody forgets to copy
         connection.execute("PRAGMA journal_mode = DELETE")
     return int(events)
-
-
-def _settle(part: Path, to: Path) -> None:
-    """Give a finished file its name, durably."""
-    descriptor = os.open(part, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    part.rename(to)
-    folder = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

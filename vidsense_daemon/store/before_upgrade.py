@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from vidsense_daemon.base.errors import StoreError
+from vidsense_daemon.base.files import PART_SUFFIX, settle_file
 from vidsense_daemon.store.engine import database_path
 from vidsense_daemon.store.faults import translated
 from vidsense_daemon.store.space import free_bytes
@@ -56,7 +57,7 @@ def _check_room(path: Path, folder: Path) -> None:
 
 def _copy(path: Path, copy: Path) -> None:
     """It appears under its name only when it is complete and sound."""
-    part = copy.with_name(copy.name + ".part")
+    part = copy.with_name(copy.name + PART_SUFFIX)
     part.unlink(missing_ok=True)
     part.touch(mode=0o600)
     try:
@@ -66,6 +67,6 @@ def _copy(path: Path, copy: Path) -> None:
         found = integrity(part)
         if found != "ok":
             raise StoreError(f"{path} is damaged ({found}) and is not upgraded: `vidsense db restore FILE` comes first")
-        part.rename(copy)
+        settle_file(part, copy)
     finally:
         part.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from vidsense_daemon.domain.events import Delivery, DeliveryStatus, EventRecord
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.media import MediaFolder
-from vidsense_daemon.store.records import delivery_from_row, load_records
+from vidsense_daemon.store.records import load_deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,7 @@ class DeadLetters:
         if hook is not None:
             wanted = wanted.where(c.hook == hook)
         with self._database.read() as connection:
-            deliveries = [delivery_from_row(row) for row in connection.execute(wanted)]
-            ids = list({delivery.event_id: None for delivery in deliveries})
-            records = {record.event.id: record for record in load_records(connection, ids, self._media)}
-        return [(delivery, records[delivery.event_id]) for delivery in deliveries]
+            return load_deliveries(connection, wanted, self._media)
 
     def retry(self, now: datetime, *, hook: str | None = None, delivery_ids: Collection[int] | None = None) -> int:
         """Owe dead messages again, from now on and with three new days; how many.

@@ -17,7 +17,7 @@ from vidsense_daemon.domain.events import Delivery, DeliveryPhase, DeliveryStatu
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.media import MediaFolder
-from vidsense_daemon.store.records import delivery_from_row, load_records
+from vidsense_daemon.store.records import load_deliveries
 
 HooksFor = Callable[[Event, DeliveryPhase], Sequence[str]]  # which hooks are owed this phase of an event
 
@@ -85,10 +85,7 @@ class DeliveryStore:
         if hook is not None:
             wanted = wanted.where(mine.c.hook == hook)
         with self._database.read() as connection:
-            deliveries = [delivery_from_row(row) for row in connection.execute(wanted)]
-            ids = list({delivery.event_id: None for delivery in deliveries})
-            records = {record.event.id: record for record in load_records(connection, ids, self._media)}
-        return [(delivery, records[delivery.event_id]) for delivery in deliveries]
+            return load_deliveries(connection, wanted, self._media)
 
     def due_at_once(self, now: datetime) -> int:
         """Make every pending delivery due: after a restart nobody shall wait out an old backoff; how many there are."""

@@ -20,8 +20,8 @@ READS_ONLY = "vidsense_reads_only"  # execution option: such a transaction takes
 
 # SQLite waits this long for another process's lock before it says BUSY
 BUSY_TIMEOUT_S = 5.0
-# after a burst the write-ahead log is cut back to this size instead of staying as large as it ever was
 _PAGE_BYTES = 16 * 1024
+# after a burst the write-ahead log is cut back to this size instead of staying as large as it ever was
 _WAL_LIMIT_BYTES = 32 * 1024 * 1024
 
 

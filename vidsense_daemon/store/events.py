@@ -2,7 +2,7 @@
 
 `opened` and `closed` return after the commit: an event, its still, its window and the deliveries it owes are one
 transaction, so a kill leaves either all of it or nothing. `extended` and `observed` are small news that come every
-second; they are gathered and written by the db-writer thread (`write_behind`) at most a second later.
+second; they are gathered and written by the db-writer thread (`spool`) at most a second later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from sqlalchemy.dialects.sqlite import insert
 
 from vidsense_daemon.base.clock import Clock, SystemClock, to_ms
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import (
     DeliveryPhase,
     DescriptionStatus,
@@ -39,7 +38,6 @@ from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.records import box_to_list, event_to_row, progress_to_row
 from vidsense_daemon.store.windows import WindowStore, insert_windows, window_to_row
 
-FLUSH_EVERY_S = 1.0  # how much of an event's last stretch a kill may cost
 _REPLAY_GONE_AFTER = timedelta(hours=1)  # a replay that wrote nothing for so long was killed
 
 
@@ -128,14 +126,7 @@ class EventStore:
         """Keep a window; returns at once."""
         self._windows.add(window, encoder)
 
-    # the db-writer thread
-
-    def write_behind(self, worker: Worker) -> None:
-        """Body of the thread `db-writer`: write what `extended` and `observed` gathered; drains when it stops."""
-        while not worker.stopping.wait(FLUSH_EVERY_S):
-            worker.beat()
-            self.flush()
-        self.flush()
+    # what the db-writer thread calls
 
     def flush(self) -> None:
         """Write what `extended` and `observed` gathered; what the database does not take now waits on."""

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import text
 
-from vidsense_daemon.base.clock import to_ms
+from vidsense_daemon.base.clock import END_OF_TIME_MS, to_ms
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.store.database import Database
 
@@ -51,7 +51,6 @@ COLUMNS = (
 _INTEGERS = {"started_at_ms", "ended_at_ms", "stills", "nearest_at_ms"}
 _REALS = {"duration_s", "score"}
 _ROWS_A_BATCH = 5_000
-_END_OF_TIME_MS = 253_402_300_799_999
 
 Rows = Iterator[dict[str, Any]]
 
@@ -84,7 +83,7 @@ def _rows(database: Database, camera: str | None, since: datetime | None, until:
     values = {
         "camera": camera,
         "since": 0 if since is None else to_ms(since),
-        "until": _END_OF_TIME_MS if until is None else to_ms(until),
+        "until": END_OF_TIME_MS if until is None else to_ms(until),
     }
     with database.read() as connection:
         rows = connection.execution_options(yield_per=_ROWS_A_BATCH).execute(query, values)

@@ -1,7 +1,7 @@
 """Stills and clips on disk: `<media>/YYYY/MM/DD/<event id>-<number>.jpg` or `.mp4`, readable by their owner only.
 
 The order makes it safe: file → fsync → rename → fsync of the folder → row. A kill in between leaves a file without
-a row, which `remove_strays` finds, and never a row without its file. Names are built from ids and numbers alone.
+a row, which `check.repair` removes, and never a row without its file. Names are built from ids and numbers alone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MediaFile:
 
 
 class MediaFolder:
-    """The folder that holds the stills; thread-safe, since no two events share a name."""
+    """The folder that holds stills and clips; thread-safe, since no two events share a name."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -103,7 +103,7 @@ class MediaFolder:
         """
         path = (self.root / relative).resolve()
         if not path.is_relative_to(self.root):
-            raise StoreError(f"the still {relative!r} would lie outside {self.root}: the database was tampered with")
+            raise StoreError(f"the file {relative!r} would lie outside {self.root}: the database was tampered with")
         return path
 
     def remove(self, relatives: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from vidsense_daemon.base.clock import from_ms, to_ms
 from vidsense_daemon.domain.events import (
@@ -143,6 +143,16 @@ def load_records(connection: Connection, ids: Sequence[str], media: MediaFolder)
     for start in range(0, len(ids), _IDS_A_QUERY):
         records += _load_few(connection, ids[start : start + _IDS_A_QUERY], media)
     return records
+
+
+def load_deliveries(
+    connection: Connection, wanted: Select[Any], media: MediaFolder
+) -> list[tuple[Delivery, EventRecord]]:
+    """The rows of `deliveries` that ``wanted`` selects, in its order, each with its event."""
+    deliveries = [delivery_from_row(row) for row in connection.execute(wanted)]
+    ids = list({delivery.event_id: None for delivery in deliveries})
+    records = {record.event.id: record for record in load_records(connection, ids, media)}
+    return [(delivery, records[delivery.event_id]) for delivery in deliveries]
 
 
 def _load_few(connection: Connection, ids: Sequence[str], media: MediaFolder) -> list[EventRecord]:

@@ -27,7 +27,7 @@ from vidsense_daemon.store.space import SpaceReserve, free_bytes
 
 _EVENTS_A_TRANSACTION = 100  # perception waits no longer than for these
 _WINDOWS_A_TRANSACTION = 2_000
-_PAGES_GIVEN_BACK = 2_000  # 8 MB of the database's free pages return to the disk at a time
+_PAGES_GIVEN_BACK = 2_000  # 33 MB of the database's free pages return to the disk at a time
 _ROUNDS_WHEN_FULL = 25
 _SEVERITIES = tuple(Severity)  # least first
 _MEDIA = (tables.stills, tables.clips)  # the tables of files

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from vidsense_daemon.base.clock import from_ms, to_ms
+from vidsense_daemon.base.clock import END_OF_TIME_MS, from_ms, to_ms
 from vidsense_daemon.domain.events import EventRecord
 from vidsense_daemon.domain.windows import Embedding
 from vidsense_daemon.store.database import Database
@@ -26,7 +26,6 @@ from vidsense_daemon.store.word_search import RANKED, Where, find_by_words, word
 _FUSION_K = 60  # of the paper: how little the first ranks stand out
 _WINDOWS_AN_EVENT = 20  # an event has many windows alike; so many are fetched for each event asked for
 _LONGEST_EVENT_MS = 3_600_000  # windows of a longer event that began before are not found by their time
-_END_OF_TIME_MS = 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class EventSearch:
         where = Where(
             camera=camera,
             since_ms=0 if since is None else to_ms(since),
-            until_ms=_END_OF_TIME_MS if until is None else to_ms(until),
+            until_ms=END_OF_TIME_MS if until is None else to_ms(until),
         )
         with self._database.read() as connection:
             ids = find_by_words(connection, words, where, limit=limit, ranked=self._ranked)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from vidsense_daemon.base.files import PART_SUFFIX
+
 _RESERVE_BYTES = 16 * 1024 * 1024
 # taken back only when this many reserves are free: else it would fill the disk that it is there to save
 _FREE_FOR_RESERVE = 4
@@ -32,7 +34,7 @@ class SpaceReserve:
             return True
         if free_bytes(self._path.parent) < _FREE_FOR_RESERVE * self._size_bytes:
             return False
-        part = self._path.with_name(self._path.name + ".part")
+        part = self._path.with_name(self._path.name + PART_SUFFIX)
         try:
             descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
             try:

@@ -35,9 +35,10 @@ from vidsense_daemon.domain.ports import Outbox
 from vidsense_daemon.domain.windows import Window
 from vidsense_daemon.store.complaints import Complaint
 from vidsense_daemon.store.deliveries import HooksFor, nobody
-from vidsense_daemon.store.events import FLUSH_EVERY_S, EventStore
+from vidsense_daemon.store.events import EventStore
 from vidsense_daemon.store.faults import DatabaseUnavailableError
 
+_FLUSH_EVERY_S = 1.0  # how much of an event's last stretch a kill may cost
 _MOST_CALLS = 1_000  # with stills of 300 kB a few hundred MB at the very most
 
 
@@ -99,7 +100,7 @@ class EventSpool:
 
     def write_behind(self, worker: Worker) -> None:
         """Body of the thread `db-writer`: what was gathered, and what was spooled; drains when it stops."""
-        while not worker.stopping.wait(FLUSH_EVERY_S):
+        while not worker.stopping.wait(_FLUSH_EVERY_S):
             worker.beat()
             self.settle()
         self.settle()

@@ -29,6 +29,7 @@ from sqlalchemy import (
     text,
 )
 
+from vidsense_daemon.base.clock import END_OF_TIME_MS
 from vidsense_daemon.domain.events import (
     DeliveryPhase,
     DeliveryStatus,
@@ -40,8 +41,6 @@ from vidsense_daemon.domain.events import (
 )
 
 APPLICATION_ID = 0x5653_4E53  # "VSNS" in the file's header: `file` and the checks at start tell our database by it
-
-_YEAR_10000_MS = 253_402_300_800_000  # a time beyond it is a defect (microseconds?), not a moment
 
 
 class JsonText(TypeDecorator[Any]):
@@ -59,7 +58,7 @@ class JsonText(TypeDecorator[Any]):
 
 def _at_ms(name: str, comment: str, *, nullable: bool = False) -> Column[int]:
     """A point in time: whole milliseconds since the epoch, UTC."""
-    check = CheckConstraint(f"{name} BETWEEN 0 AND {_YEAR_10000_MS - 1}", name=name)
+    check = CheckConstraint(f"{name} BETWEEN 0 AND {END_OF_TIME_MS}", name=name)
     return Column(name, Integer, check, nullable=nullable, comment=comment)
 
 
