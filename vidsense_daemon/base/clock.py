@@ -11,7 +11,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-
 END_OF_TIME_MS = 253_402_300_799_999  # the end of 9999: what lies beyond is a defect (microseconds?), not a moment
 
 

@@ -25,7 +25,6 @@ from vidsense_daemon.learning.actions import (
     BASELINES,
     CANDIDATES,
     STEPS,
-    Progress,
     Windows,
     class_auc,
     clip_scores,
@@ -35,6 +34,7 @@ from vidsense_daemon.learning.actions import (
 from vidsense_daemon.learning.clips import ClipFeatures, ClipReader
 from vidsense_daemon.learning.folds import grouped_folds, train_test
 from vidsense_daemon.learning.measures import Figure, bootstrapped, precision_recall
+from vidsense_daemon.learning.progress import Progress
 
 _NEIGHBOURS = 5
 _MOST_WINDOWS = 100  # of one part of a clip: a night of nothing must not outweigh everything else

@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from vidsense_daemon.base.errors import ConfigError, PermanentError
 from vidsense_daemon.evaluation.report import Table, TableMaker
 from vidsense_daemon.evaluation.sets import NoveltyVideos
-from vidsense_daemon.learning.actions import Progress
 from vidsense_daemon.learning.clips import BUSY_FPS, ClipFeatures, ClipReader
 from vidsense_daemon.learning.experience import Clip, Pace
 from vidsense_daemon.learning.foretelling import Sizes, fit_ridge, train_foresight
 from vidsense_daemon.learning.measures import auc, bootstrapped, macro_auc
+from vidsense_daemon.learning.progress import Progress
 from vidsense_daemon.perception.surprise import Persistence, SurpriseModel
 
 TRANSFORMER_STEPS = 400

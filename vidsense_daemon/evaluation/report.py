@@ -111,7 +111,7 @@ class TableMaker:
             difference = self._difference(contender, best)
             summary = (
                 f"The transformer's own contribution: {contender} less the best baseline ({best}) is "
-                f"{_points(difference)} points of {self.main}: it {_verdict(difference)}."
+                f"{difference.as_difference()} points of {self.main}: it {_verdict(difference)}."
             )
         return Table(self.title, self.main, tuple(rows), tuple(self.notes), summary)
 
@@ -121,7 +121,7 @@ class TableMaker:
         if best is None or name == best:
             return Row(name, is_baseline, figures, "the best baseline" if best else "")
         difference = self._difference(name, best)
-        return Row(name, is_baseline, figures, f"{_verdict(difference)}: {_points(difference)}", difference)
+        return Row(name, is_baseline, figures, f"{_verdict(difference)}: {difference.as_difference()}", difference)
 
     def _difference(self, one: str, other: str) -> Figure:
         first, second = self._values[one][0], self._values[other][0]
@@ -142,11 +142,6 @@ def _verdict(difference: Figure) -> str:
     if math.isnan(difference.low):
         return "can't be told"
     return "wins" if difference.low > 0 else "loses" if difference.high < 0 else "ties"
-
-
-def _points(difference: Figure) -> str:
-    value, low, high = (100 * each for each in (difference.value, difference.low, difference.high))
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def _shown(figure: Figure | float | None) -> str:

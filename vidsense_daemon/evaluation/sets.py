@@ -160,7 +160,6 @@ def ped2(folder: Path) -> NoveltyVideos:
 
 
 CLASSED: Mapping[str, Callable[[Path], ClassedClips]] = {"fights": fights, "ucf101": ucf101}
-SETS = ("ped2", *CLASSED)
 
 
 def _listed_fights(table: Path) -> Sequence[ClassedClip]:

@@ -18,10 +18,11 @@ from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.evaluation.acting import Gathered, gather
 from vidsense_daemon.evaluation.sets import ClassedClips
-from vidsense_daemon.learning.actions import STEPS, Choice, Progress, Tested, chosen, cross_validated, trained
+from vidsense_daemon.learning.actions import STEPS, Choice, Tested, chosen, cross_validated, trained
 from vidsense_daemon.learning.clips import ClipReader
 from vidsense_daemon.learning.folds import grouped_folds
 from vidsense_daemon.learning.measures import precision_recall
+from vidsense_daemon.learning.progress import Progress
 from vidsense_daemon.perception.actions import NOTHING, ActionModel
 from vidsense_daemon.perception.triggers import DEFAULT_THRESHOLD
 
@@ -91,10 +92,7 @@ class ActionCard:
 
     def _why(self) -> str:
         choice = self.choice
-        points = [100 * each for each in (choice.contribution.value, choice.contribution.low, choice.contribution.high)]
-        told = (
-            f"{choice.contender} less {choice.baseline}: {points[0]:+.1f} [{points[1]:+.1f}, {points[2]:+.1f}] points"
-        )
+        told = f"{choice.contender} less {choice.baseline}: {choice.contribution.as_difference()} points"
         if choice.name == choice.contender:
             return f"It beat its best baseline ({told})."
         return f"The transformer did not beat its best baseline ({told}), so the baseline ships."

@@ -33,8 +33,8 @@ from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.evaluation.labels import Interval, LabelledClip, TriggerLabel
 from vidsense_daemon.evaluation.report import Table, TableMaker, fold_numbers
-from vidsense_daemon.learning.actions import Progress
 from vidsense_daemon.learning.measures import auc
+from vidsense_daemon.learning.progress import Progress
 from vidsense_daemon.perception.embedding import FrameEmbedder
 from vidsense_daemon.perception.prompts import PromptBook
 from vidsense_daemon.perception.scoring import TriggerTexts, look_at, score

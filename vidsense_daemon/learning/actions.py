@@ -13,7 +13,7 @@ N = windows, T = frames of a window, D = dimension of the embedding space, C = c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,7 +25,8 @@ from torch.nn import functional
 
 from vidsense_daemon.learning.clips import ClipFeatures
 from vidsense_daemon.learning.folds import train_test
-from vidsense_daemon.learning.measures import Figure, auc, bootstrapped
+from vidsense_daemon.learning.measures import Figure, auc, bootstrapped, mean_of_told
+from vidsense_daemon.learning.progress import Progress
 from vidsense_daemon.perception.action_parts import CorrectedPart, Part, PooledPart, TemporalPart, pooled
 from vidsense_daemon.perception.actions import NOTHING, ActionModel, log_odds
 
@@ -45,8 +46,6 @@ STEPS = 80  # of a transformer's training
 _BATCH = 128
 _LEARNING_RATE, _WEIGHT_DECAY, _DROPOUT = 3e-3, 0.05, 0.3
 _SMOOTHING = 0.1  # labels of whole clips are wrong for some of their windows
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,9 +177,7 @@ def clip_scores(scores: NDArray[np.float32], windows: Windows) -> NDArray[np.flo
 
 def class_auc(scores: NDArray[np.float32], labels: NDArray[np.intp]) -> float:
     """The mean over the classes' AUCs, each against the rest; of two classes both are the same."""
-    each = [auc(scores[:, place], labels == place) for place in range(scores.shape[1])]
-    told = [value for value in each if not np.isnan(value)]
-    return float(np.mean(told)) if told else float("nan")
+    return mean_of_told(auc(scores[:, place], labels == place) for place in range(scores.shape[1]))
 
 
 def _by_clip(values: NDArray[np.intp], windows: Windows) -> NDArray[np.intp]:

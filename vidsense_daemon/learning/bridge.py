@@ -30,7 +30,6 @@ from vidsense_daemon.learning.bridge_features import (
     CLEAN,
     DEGRADED,
     CaptionedPictures,
-    Progress,
     caption_features,
     picture_features,
     read_captions,
@@ -38,6 +37,7 @@ from vidsense_daemon.learning.bridge_features import (
 from vidsense_daemon.learning.bridge_pairs import PairMaterial, pair_loss
 from vidsense_daemon.learning.camera_pairs import CameraClip
 from vidsense_daemon.learning.pair_features import MOST_PAIRS, gather_pairs
+from vidsense_daemon.learning.progress import Progress
 from vidsense_daemon.perception.encoders.bridge import DIMENSION, Bridge
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, load_lite0
 from vidsense_daemon.perception.encoders.minilm import FEATURES as TEXT_FEATURES

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.learning.cache import keep_arrays, kept_arrays
+from vidsense_daemon.learning.progress import Progress
 from vidsense_daemon.learning.views import degraded, plainest_border, read_picture, square
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, PICTURE_PX, Lite0, to_input
 from vidsense_daemon.perception.encoders.minilm import MiniLM
@@ -30,8 +32,6 @@ BORDERS = ("border-1", "border-2")
 _VIEWS = (CLEAN, *DEGRADED, *BORDERS)
 _VIEWS_VERSION = 1  # counts up when views.py changes what it makes: kept features are then made again
 _BATCH = 16
-
-Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +67,16 @@ def picture_features(
     view: str, paths: Sequence[Path], *, network: Lite0, cache_dir: Path, on_progress: Progress
 ) -> NDArray[np.float16]:
     """Lite0's features (N, F) of one view of every picture; minutes when they are not in the cache."""
-    kept = cache_dir / f"{view}-{_fingerprint([path.name for path in paths])}.npy"
-    if kept.is_file():
-        return np.asarray(np.load(kept), np.float16)
+    file = cache_dir / f"{view}-{_fingerprint([path.name for path in paths])}.npz"
+    if (kept := kept_arrays(file)) is not None:
+        return np.asarray(kept["features"], np.float16)
     features = np.empty((len(paths), FEATURES), np.float16)
     for start in range(0, len(paths), _BATCH):
         batch = [_view(view, path, index) for index, path in enumerate(paths[start : start + _BATCH], start)]
         with torch.inference_mode():
             features[start : start + len(batch)] = network(to_input(batch)).numpy()
         on_progress(f"looking at pictures, {view}", start + len(batch), len(paths))
-    _keep(features, kept)
+    keep_arrays(file, features=features)
     return features
 
 
@@ -84,16 +84,16 @@ def caption_features(
     captions: Sequence[str], *, language: MiniLM, cache_dir: Path, on_progress: Progress
 ) -> NDArray[np.float32]:
     """MiniLM's features (K, W) of every caption."""
-    kept = cache_dir / f"captions-{_fingerprint(captions)}.npy"
-    if kept.is_file():
-        return np.asarray(np.load(kept), np.float32)
+    file = cache_dir / f"captions-{_fingerprint(captions)}.npz"
+    if (kept := kept_arrays(file)) is not None:
+        return np.asarray(kept["features"], np.float32)
     longest_last = sorted(range(len(captions)), key=lambda index: len(captions[index]))  # little padding in a batch
     features = np.empty((len(captions), language.features), np.float32)
     for start in range(0, len(captions), _BATCH * 8):
         batch = longest_last[start : start + _BATCH * 8]
         features[batch] = language([captions[index] for index in batch])
         on_progress("reading captions", start + len(batch), len(captions))
-    _keep(features, kept)
+    keep_arrays(file, features=features)
     return features
 
 
@@ -110,10 +110,3 @@ def _view(view: str, path: Path, index: int) -> Picture:
 
 def _fingerprint(names: Sequence[str]) -> str:
     return hashlib.sha256("\n".join([str(_VIEWS_VERSION), *names]).encode()).hexdigest()[:12]
-
-
-def _keep(features: NDArray[np.float16] | NDArray[np.float32], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial.npy")
-    np.save(partial, features)
-    partial.replace(path)

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.base.files import sha256_of
 from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX
 from vidsense_daemon.capture.faults import CameraError
 from vidsense_daemon.capture.source import Source
 from vidsense_daemon.capture.views import Scaler, WorkingPicture
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.ports import Encoder
+from vidsense_daemon.learning.cache import keep_arrays, kept_arrays
 
 BUSY_FPS = 5.0  # as the daemon looks at what moves; 2 fps cost 6 to 8 points (docs/perception.md)
 
@@ -37,7 +38,6 @@ _NUMBERED = re.compile(r"(?P<number>\d+)(?P<suffix>\.(tif|tiff|png|jpg|jpeg|bmp)
 _UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
 
 Luma = NDArray[np.uint8]  # (180, 320)
-Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,22 +92,18 @@ class ClipReader:
         Raises:
             PermanentError: the clip cannot be opened, or shows nothing.
         """
-        kept = self._folder / f"{self._key_of(clip)}.npz"
-        features = _kept_features(kept)
-        if features is None:
-            features = self._look_through(clip)
-            self._folder.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_suffix(".partial.npz")
-            np.savez(partial, **{field.name: getattr(features, field.name) for field in fields(features)})
-            partial.replace(kept)
+        file = self._folder / f"{self._key_of(clip)}.npz"
+        if (kept := kept_arrays(file)) is not None:
+            return ClipFeatures(**kept)
+        features = self._look_through(clip)
+        keep_arrays(file, **{field.name: getattr(features, field.name) for field in fields(features)})
         return features
 
     def _key_of(self, clip: Path) -> str:
         content = hashlib.sha256()
         try:
             for path in _pictures_in(clip) if clip.is_dir() else [clip]:
-                with path.open("rb") as file:
-                    content.update(hashlib.file_digest(file, "sha256").digest())
+                content.update(bytes.fromhex(sha256_of(path)))
         except OSError as error:
             raise PermanentError(f"cannot read the clip {clip}: {error.strerror}") from error
         rates = (self._fps, self._folder_fps) if clip.is_dir() else (self._fps,)
@@ -221,12 +217,3 @@ def differences(luma: Luma, before: Luma | None) -> tuple[float, float]:
     rows, columns = (side_px // _BLOCK_PX for side_px in difference.shape)
     blocks = difference[: rows * _BLOCK_PX, : columns * _BLOCK_PX].reshape(rows, _BLOCK_PX, columns, _BLOCK_PX)
     return float(difference.mean()), float(blocks.mean(axis=(1, 3)).max())
-
-
-def _kept_features(kept: Path) -> ClipFeatures | None:
-    """Features from the cache; none when they are not there, or damaged and to be made again."""
-    try:
-        with np.load(kept) as arrays:
-            return ClipFeatures(*(arrays[field.name] for field in fields(ClipFeatures)))
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
-        return None

@@ -94,7 +94,7 @@ def train_foresight(
         predictor.train()
         loss = _loss(predictor, sequences, random)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch ships none
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(weights, _LARGEST_GRADIENT)
         optimiser.step()
         schedule.step()

@@ -172,7 +172,7 @@ def _fit(adapted: Any, learned: Sequence[Example], *, steps: int) -> None:
         optimiser.zero_grad()
         changes = changes_of(adapted, learned)  # (B, D)
         loss = contrast(margins_of(changes, learned), learned) + ANCHOR * bending(plain, changes, learned)
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         optimiser.step()
 
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.domain.events import Verdict
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.learning import lora
 from vidsense_daemon.learning.lora import Example
@@ -105,14 +106,14 @@ def _fit(adapted: Any, pictures: Tensor, plain: Tensor, learned: Sequence[Exampl
             changes = _embedded(adapted, pictures[places])  # (B', D)
             loss = lora.contrast(lora.margins_of(changes, examples), examples)
             loss = loss + lora.ANCHOR * lora.bending(plain[places], changes, examples)
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             optimiser.step()
 
 
 def _batches(learned: Sequence[Example], chance: np.random.Generator) -> list[list[int]]:
     """Places in a random order, each batch with good and bad ones in the same share as all."""
-    good = [place for place, one in enumerate(learned) if one.lesson.verdict == "good"]
-    bad = [place for place, one in enumerate(learned) if one.lesson.verdict != "good"]
+    good = [place for place, one in enumerate(learned) if one.lesson.verdict is Verdict.GOOD]
+    bad = [place for place, one in enumerate(learned) if one.lesson.verdict is not Verdict.GOOD]
     count = max(1, min(len(learned) // _BATCH, len(good), len(bad)))
     parts = [np.array_split(chance.permutation(kind), count) for kind in (good, bad)]
     return [[*map(int, some), *map(int, others)] for some, others in zip(*parts, strict=True)]

@@ -7,7 +7,8 @@ interval over frames would promise far more than was seen (Efron & Tibshirani 19
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,10 @@ class Figure:
     def __str__(self) -> str:
         return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
+    def as_difference(self) -> str:
+        """In points, with their signs."""
+        return f"{100 * self.value:+.1f} [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
+
 
 def auc(scores: Scores, truth: Truth) -> float:
     """The chance that a true one scores above a false one, ties counting half; NaN when one of the kinds is missing.
@@ -48,8 +53,12 @@ def auc(scores: Scores, truth: Truth) -> float:
 
 def macro_auc(scores: Scores, truth: Truth, groups: NDArray[np.intp]) -> float:
     """The mean over the groups' own AUCs; groups of one kind only are left out. NaN when none remains."""
-    each = [auc(scores[groups == group], truth[groups == group]) for group in np.unique(groups)]
-    told = [value for value in each if not np.isnan(value)]
+    return mean_of_told(auc(scores[groups == group], truth[groups == group]) for group in np.unique(groups))
+
+
+def mean_of_told(values: Iterable[float]) -> float:
+    """The mean of those that are not NaN; NaN when none remains."""
+    told = [value for value in values if not math.isnan(value)]
     return float(np.mean(told)) if told else float("nan")
 
 

@@ -18,11 +18,13 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.files import sha256_of
 from vidsense_daemon.capture.views import Scaler
 from vidsense_daemon.domain.frames import Picture
-from vidsense_daemon.learning.bridge_features import Progress
 from vidsense_daemon.learning.bridge_pairs import CALM, Lessons, PairMaterial
+from vidsense_daemon.learning.cache import keep_arrays, kept_arrays
 from vidsense_daemon.learning.camera_pairs import CameraClip, Pair, pairs_of
+from vidsense_daemon.learning.progress import Progress
 from vidsense_daemon.learning.views import dark_pair, degraded_pair, infrared_pair, square, turned_pair
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, PICTURE_PX, Lite0, to_input
 from vidsense_daemon.perception.encoders.minilm import MiniLM
@@ -85,10 +87,9 @@ def _camera_features(
     camera: Sequence[CameraClip], *, network: Lite0, cache_dir: Path, most: int
 ) -> tuple[NDArray[np.float16], NDArray[np.intp]]:
     """(P, V, 2, F) of the camera's pairs and backgrounds; and (P,): which of its labels each shows, or CALM."""
-    kept = cache_dir / f"pairs-{_fingerprint(camera, most)}.npz"
-    if kept.is_file():
-        with np.load(kept) as arrays:
-            return np.asarray(arrays["features"], np.float16), np.asarray(arrays["labels"], np.intp)
+    file = cache_dir / f"pairs-{_fingerprint(camera, most)}.npz"
+    if (kept := kept_arrays(file)) is not None:
+        return np.asarray(kept["features"], np.float16), np.asarray(kept["labels"], np.intp)
     random = np.random.default_rng(0)
     pairs = pairs_of(camera, scaler=Scaler(picture_px=PICTURE_PX), random=random, most=most)
     features = np.empty((len(pairs), len(VIEWS), 2, FEATURES), np.float16)
@@ -96,10 +97,7 @@ def _camera_features(
         features[row] = _features(pair, network, random)
     of_labels = [label for clip in camera for label in clip.shown]
     labels = np.array([CALM if pair.shown is None else of_labels.index(pair.shown) for pair in pairs], np.intp)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_suffix(".partial.npz")
-    np.savez(partial, features=features, labels=labels)
-    partial.replace(kept)
+    keep_arrays(file, features=features, labels=labels)
     return features, labels
 
 
@@ -119,7 +117,6 @@ def _fingerprint(camera: Sequence[CameraClip], most: int) -> str:
     for clip in camera:
         for path in (clip.path, clip.background):
             if path is not None:
-                with path.open("rb") as file:
-                    made_of.update(hashlib.file_digest(file, "sha256").digest())
+                made_of.update(bytes.fromhex(sha256_of(path)))
         made_of.update(repr(clip.shown).encode())
     return made_of.hexdigest()[:12]

@@ -17,6 +17,7 @@ import numpy as np
 
 from vidsense_daemon.learning.experience import Clip
 from vidsense_daemon.learning.foretelling import sequence_of
+from vidsense_daemon.learning.measures import auc
 from vidsense_daemon.perception.surprise import SurpriseModel
 
 _BETTER_BY = 0.005  # of the error: less is chance, and a model that changes each night can't be understood
@@ -72,15 +73,16 @@ def rule(candidate: Measured, *, rivals: Sequence[Measured], incumbent: Measured
 
 def feedback_auc(model: SurpriseModel, clips: Sequence[Clip], moments: Sequence[Moment]) -> float | None:
     """How often a good moment surprises the model more than a bad one; none while too few of them were recorded."""
-    scores: dict[bool, list[float]] = {True: [], False: []}
+    scores: list[float] = []
+    good: list[bool] = []
     for moment in moments:
         within = [clip for clip in clips if clip.started_at <= moment.ended_at and clip.ended_at >= moment.started_at]
         if within:
-            scores[moment.good].append(max(surprise_of(model, clip) for clip in within))
-    if min(len(each) for each in scores.values()) < _LEAST_OF_EACH:
+            scores.append(max(surprise_of(model, clip) for clip in within))
+            good.append(moment.good)
+    if min(good.count(kind) for kind in (True, False)) < _LEAST_OF_EACH:
         return None
-    good, bad = np.array(scores[True])[:, None], np.array(scores[False])[None, :]
-    return float(((good > bad) + 0.5 * (good == bad)).mean())
+    return auc(np.array(scores), np.array(good))
 
 
 def surprise_of(model: SurpriseModel, clip: Clip) -> float:

@@ -1,6 +1,6 @@
 """Sample what the cameras see into the experience ring, while the daemon runs.
 
-    perception thread ── record(frame) ─► ClipCutter (per camera) ─► queue ─► thread `learning` ── ExperienceFolder.add
+    perception thread ── record(frame) ─► CameraClips (per camera) ─► queue ─► thread `learning` ── ExperienceFolder.add
 
 The perception thread only collects references, and copies 1 MB when a clip is complete; the disk is the learning
 thread's. When it is slower than the cameras, or full, clips are left out and counted: nobody waits for them.
@@ -63,7 +63,7 @@ class Allowance:
         self._last_at = at
 
 
-class ClipCutter:
+class CameraClips:
     """Cuts one camera's frames into clips; not thread-safe."""
 
     def __init__(self, *, encoder: str, allowances: dict[Pace, Allowance]) -> None:
@@ -96,7 +96,7 @@ class ExperienceRecorder:
     def __init__(self, folder: ExperienceFolder, *, encoder: str) -> None:
         self._folder = folder
         self._encoder = encoder
-        self._cutters: dict[str, ClipCutter] = {}
+        self._cutters: dict[str, CameraClips] = {}
         self._clips: queue.Queue[Clip] = queue.Queue(maxsize=_WAITING_CLIPS)
         self._log = structlog.get_logger()
         self._refused = False
@@ -106,7 +106,7 @@ class ExperienceRecorder:
     def record(self, frame: EmbeddedFrame) -> None:
         """Consider a frame; returns at once."""
         if frame.camera not in self._cutters:
-            self._cutters[frame.camera] = ClipCutter(encoder=self._encoder, allowances=self._allowances(frame))
+            self._cutters[frame.camera] = CameraClips(encoder=self._encoder, allowances=self._allowances(frame))
         clip = self._cutters[frame.camera].add(frame)
         if clip is None:
             return
