@@ -81,8 +81,8 @@ def test_a_mean_does_not_notice_the_order(explained: Explanation) -> None:
     filmed, backwards, shuffled = explained.orders.orders
 
     assert [order.pooled_cosine for order in (filmed, backwards, shuffled)] == pytest.approx([1, 1, 1])
-    assert filmed.block_change == 0
-    assert backwards.block_change > 0
+    assert filmed.added_distance == 0
+    assert backwards.added_distance > 0
 
 
 def test_differences_notice_shuffling_and_not_reversal(explained: Explanation) -> None:

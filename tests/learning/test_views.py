@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidsense_daemon.base.errors import ConfigError
-from vidsense_daemon.learning.views import degraded, plainest_border, read_picture, square
+from vidsense_daemon.learning.views import degraded, plainest_border, read_picture
+from vidsense_daemon.perception.runtimes.stills import squashed
 
 
 def scene(height_px: int = 120, width_px: int = 160) -> np.ndarray:
@@ -28,7 +29,7 @@ def scene(height_px: int = 120, width_px: int = 160) -> np.ndarray:
 def test_every_view_of_every_shape_is_a_picture(seed: int, height_px: int, width_px: int) -> None:
     random = np.random.default_rng(seed)
     for view in (degraded, plainest_border):
-        picture = square(view(scene(height_px, width_px), random), 64)
+        picture = squashed(view(scene(height_px, width_px), random), 64)
 
         assert picture.shape == (64, 64, 3)
         assert picture.dtype == np.uint8

@@ -25,6 +25,7 @@ from vidsense_daemon.description.describers.ollama import Ollama
 from vidsense_daemon.description.families import Layout
 from vidsense_daemon.domain.events import EventRecord
 from vidsense_daemon.domain.ports import Encoder
+from vidsense_daemon.domain.windows import unit
 from vidsense_daemon.explain import Explanation, explain_clip, explain_event
 from vidsense_daemon.explain.embeddings import Neighbour
 from vidsense_daemon.explain.explaining import DEFAULT_QUERIES
@@ -247,11 +248,7 @@ class Explaining:
                 storage.windows.between(at, at + timedelta(milliseconds=1), encoder=event.encoder, camera=event.camera),
                 None,
             )
-            cosine = float("nan") if then is None else _cosine(mean, then.pooled)
+            cosine = float("nan") if then is None else float(unit(mean) @ unit(then.pooled))
             words = other.description.summary if other.description else other.event.prompt
             near.append(Neighbour(other.event.id, at, other.event.trigger, words[:160], cosine))
         return near, "" if near else "no earlier event of this camera is stored"
-
-
-def _cosine(one: np.ndarray, other: np.ndarray) -> float:
-    return float(one @ other / max(float(np.linalg.norm(one) * np.linalg.norm(other)), 1e-12))

@@ -12,6 +12,8 @@ from vidsense_daemon.domain.frames import Blocks, Box, Picture, Still, most_chan
 
 Embedding = NDArray[np.float32]  # (D,) or (…, D), unit length
 
+_SHORTEST = 1e-12  # as PyTorch's `normalize` has it
+
 TILE_ROWS, TILE_COLUMNS = 4, 6
 TILES = TILE_ROWS * TILE_COLUMNS  # row by row from the upper left corner
 
@@ -64,3 +66,9 @@ class Window:
     @property
     def ended_at(self) -> datetime:
         return self.frames[-1].captured_at
+
+
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The vectors (…, D) at length 1; one of zeros stays what it is."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(length, _SHORTEST), np.float32)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.base.errors import ConfigError, PermanentError
+from vidsense_daemon.domain.windows import unit
 from vidsense_daemon.evaluation.report import Table, TableMaker, fold_numbers
 from vidsense_daemon.evaluation.sets import ClassedClip, ClassedClips
 from vidsense_daemon.learning.actions import (
@@ -247,8 +248,7 @@ def _best_cut(values: NDArray[np.floating], truth: NDArray[np.bool_]) -> float:
 
 def _neighbours(found: Gathered, folds: Rows, classes: int) -> NDArray[np.float64]:
     """(clips, C): the share of each class among the nearest clips of the other folds, by cosine."""
-    means = np.stack([each.whole.mean(axis=0) for each in found.features])
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    means = unit(np.stack([each.whole.mean(axis=0) for each in found.features]))  # (clips, D)
     shares = np.zeros((len(means), classes))
     for train, test in train_test(folds):
         nearest = train[np.argsort(-means[test] @ means[train].T, axis=1, kind="stable")[:, :_NEIGHBOURS]]

@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.explain.encoding import Encoded, Floats, cosines
+from vidsense_daemon.explain.encoding import Encoded, Floats, cosines, evenly
 
 _FEWEST_FOR_TSNE = 12  # with a perplexity of 5 each frame has some five neighbours: fewer frames make no map
 _PERPLEXITY_MOST = 30.0  # scikit-learn's default, and the paper's upper middle
@@ -57,7 +57,7 @@ def embeddings(
     neighbours_note: str = "",
 ) -> Embeddings:
     """The part's figures; t-SNE takes a second or so."""
-    places = np.unique(np.linspace(0, len(times_s) - 1, min(len(times_s), _MOST_FRAMES)).astype(int))
+    places = evenly(len(times_s), _MOST_FRAMES)
     wholes = encoded.wholes[places]
     points, method = _map(wholes)
     return Embeddings(

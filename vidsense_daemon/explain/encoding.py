@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.domain.ports import Encoder
-from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.domain.windows import EmbeddedFrame, Window, unit
 from vidsense_daemon.perception.embedding import FrameEmbedder
 from vidsense_daemon.perception.prompts import PromptBook
 from vidsense_daemon.perception.scoring import TriggerTexts, look_at, score
@@ -131,7 +131,12 @@ def scores(windows: Sequence[Window], texts: dict[str, TriggerTexts]) -> Floats:
     return values
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """Places of at most ``most`` of ``count`` things, evenly spread from the first to the last."""
+    return [int(place) for place in np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))]
+
+
 def cosines(vectors: Floats) -> Floats:
     """(F, D) → (F, F): each with each."""
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return np.asarray(np.clip(unit @ unit.T, -1, 1), np.float32)
+    units = unit(vectors)
+    return np.asarray(np.clip(units @ units.T, -1, 1), np.float32)

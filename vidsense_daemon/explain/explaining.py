@@ -41,7 +41,7 @@ from vidsense_daemon.explain.instruments import Instruments, builtin_instruments
 from vidsense_daemon.explain.lenses import PatchMaps
 from vidsense_daemon.explain.material import Material, of_stills, watch_clip
 from vidsense_daemon.explain.orders import Orders
-from vidsense_daemon.explain.precisions import Quantization, encoder_rows
+from vidsense_daemon.explain.precisions import PICTURES, Quantization, encoder_rows
 from vidsense_daemon.explain.tokens import VIT_PATCH_PX, Grid, Tokenization, check_shown, scene_cuts, tokenization
 from vidsense_daemon.explain.words import Language, Step, language
 from vidsense_daemon.perception.adapters import fresh_temporal
@@ -276,7 +276,7 @@ class _Explaining:
             encoders_left_out=tuple(tools.variants_left_out),
             describers=tuple(tools.describers),
             describers_note=tools.describers_note,
-            pictures=min(8, len(self._material.frames)),
+            pictures=min(PICTURES, len(self._material.frames)),
             threshold=DEFAULT_THRESHOLD,
         )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.domain.windows import EmbeddedFrame, Window, unit
 from vidsense_daemon.explain.encoding import Encoded, Floats, contextualised, scores, windows_of
 from vidsense_daemon.perception.adapters import fresh_temporal
 from vidsense_daemon.perception.scoring import TriggerTexts
@@ -35,7 +35,7 @@ class Order:
     name: str
     pooled_cosine: float  # of a window's embedding to that of the same frames as filmed: 1 is no difference
     frame_cosine: float  # of each frame's contextualised embedding to its own as filmed
-    block_change: float  # what the blocks add to a window, before the gate: distance to what they add as filmed
+    added_distance: float  # what the blocks add to a window, before the gate: distance to what they add as filmed
     difference: float  # mean length of x_t - x_{t-1}
     best_scores: Floats  # (Q,): highest score s of each query
     steps: Floats  # (F-1,): length of x_t - x_{t-1}, in this order
@@ -94,7 +94,7 @@ def _order(
         name=name,
         pooled_cosine=float(np.mean(pooled)),
         frame_cosine=float(np.mean(contexts)),
-        block_change=float(np.mean(added)),
+        added_distance=float(np.mean(added)),
         difference=float(steps.mean()),
         best_scores=_highest(scores(windows_of(clip, temporal, window_frames=window_frames), texts)),
         steps=steps.astype(np.float32),
@@ -137,8 +137,7 @@ def _added(frames: Sequence[EmbeddedFrame], opened: TemporalTransformer) -> Floa
 
 def _cosine(one: Floats, other: Floats) -> float:
     """Of two vectors, or the mean of each row to its own."""
-    lengths = np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1)
-    return float(((one * other).sum(axis=-1) / np.maximum(lengths, 1e-12)).mean())
+    return float((unit(one) * unit(other)).sum(axis=-1).mean())
 
 
 def _highest(values: Floats) -> Floats:

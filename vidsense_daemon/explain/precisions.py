@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.domain.frames import Frame, Picture
 from vidsense_daemon.domain.ports import Encoder
-from vidsense_daemon.explain.encoding import Floats, encode, windows_of
+from vidsense_daemon.explain.encoding import Floats, encode, evenly, windows_of
 from vidsense_daemon.perception.adapters import fresh_temporal
 from vidsense_daemon.perception.scoring import TriggerTexts, look_at, score
 from vidsense_daemon.perception.triggers import DEFAULT_THRESHOLD
 
-_PICTURES = 8  # timed
+PICTURES = 8  # timed
 _ROUNDS = 3  # the first is not counted: caches, threads and kernels warm up in it
 _MOST_FRAMES = 48  # whose decisions are compared
 
@@ -86,7 +86,7 @@ def encoder_rows(
     """Every variant beside the first one; blocks for some seconds."""
     if not variants:
         return []
-    pictures = [frame.whole.picture for frame in _spread(frames, _PICTURES)]
+    pictures = [frame.whole.picture for frame in _spread(frames, PICTURES)]
     times_ms = _times_ms(variants, pictures)
     embedded = [variant.embed(pictures)[0] for variant in variants]
     some = _spread(frames, _MOST_FRAMES)
@@ -135,8 +135,7 @@ def _decisions(encoder: Encoder, frames: Sequence[Frame], texts: Mapping[str, Tr
 
 
 def _spread(frames: Sequence[Frame], most: int) -> list[Frame]:
-    places = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), most)).astype(int))
-    return [frames[place] for place in places]
+    return [frames[place] for place in evenly(len(frames), most)]
 
 
 class _Swapped:

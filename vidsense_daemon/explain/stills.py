@@ -11,6 +11,7 @@ import numpy as np
 
 from vidsense_daemon.domain.events import StoredStill
 from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.perception.runtimes.stills import squashed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,8 +24,7 @@ class ReadStill:
 
     def squashed(self, side_px: int) -> Picture:
         """(S, S, 3): the whole still as the encoder's square, as live frames are."""
-        square = cv2.resize(self.picture, (side_px, side_px), interpolation=cv2.INTER_AREA)
-        return np.asarray(square, np.uint8)
+        return squashed(self.picture, side_px)
 
 
 def read_stills(stills: Sequence[StoredStill]) -> Iterator[ReadStill]:

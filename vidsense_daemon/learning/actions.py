@@ -29,8 +29,8 @@ from vidsense_daemon.learning.measures import Figure, auc, bootstrapped, mean_of
 from vidsense_daemon.learning.progress import Progress
 from vidsense_daemon.perception.action_parts import CorrectedPart, Part, PooledPart, TemporalPart, pooled
 from vidsense_daemon.perception.actions import NOTHING, ActionModel, log_odds
+from vidsense_daemon.perception.windows import DEFAULT_WINDOW_FRAMES
 
-WINDOW_FRAMES = 8
 MEAN, DIFFERENCE, TRANSFORMER = "mean pooling", "|difference|", "transformer"
 CORRECTED = "transformer on |difference|"
 CANDIDATES = (MEAN, DIFFERENCE, TRANSFORMER, CORRECTED)
@@ -87,7 +87,7 @@ class Choice:
     contribution: Figure  # contender less baseline, paired
 
 
-def windows_of(clip: ClipFeatures, *, frames: int = WINDOW_FRAMES, step: int = _WINDOW_STEP) -> list[slice]:
+def windows_of(clip: ClipFeatures, *, frames: int = DEFAULT_WINDOW_FRAMES, step: int = _WINDOW_STEP) -> list[slice]:
     """Where the windows of a clip lie; none when it is shorter than one."""
     return [slice(start, start + frames) for start in range(0, len(clip) - frames + 1, step)]
 

@@ -21,9 +21,10 @@ from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.learning.cache import keep_arrays, kept_arrays
 from vidsense_daemon.learning.progress import Progress
-from vidsense_daemon.learning.views import degraded, plainest_border, read_picture, square
+from vidsense_daemon.learning.views import degraded, plainest_border, read_picture
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, PICTURE_PX, Lite0, to_input
 from vidsense_daemon.perception.encoders.minilm import MiniLM
+from vidsense_daemon.perception.runtimes.stills import squashed
 
 CLEAN = "clean"
 DEGRADED = ("degraded-1", "degraded-2", "degraded-3")
@@ -105,7 +106,7 @@ def _view(view: str, path: Path, index: int) -> Picture:
         picture = degraded(picture, random)
     elif view in BORDERS:
         picture = plainest_border(picture, random)
-    return square(picture, PICTURE_PX)
+    return squashed(picture, PICTURE_PX)
 
 
 def _fingerprint(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.base.errors import PermanentError
-from vidsense_daemon.domain.windows import TILES
+from vidsense_daemon.domain.windows import TILES, unit
 from vidsense_daemon.learning.experience import Clip
 
 LEAST_CLIPS = 24  # with fewer, the newest 15 % are too little to judge a model by
@@ -119,6 +119,5 @@ def of_present_view(clips: Sequence[Clip]) -> list[Clip]:
 
 def _view(clip: Clip) -> NDArray[np.float32]:
     """What each tile shows on average, unit length. (K, D)"""
-    mean = clip.tiles.astype(np.float32).mean(axis=0)
-    unit: NDArray[np.float32] = mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-6)
-    return unit
+    mean = clip.tiles.astype(np.float32).mean(axis=0)  # (K, D)
+    return unit(mean)

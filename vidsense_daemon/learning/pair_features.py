@@ -25,9 +25,10 @@ from vidsense_daemon.learning.bridge_pairs import CALM, Lessons, PairMaterial
 from vidsense_daemon.learning.cache import keep_arrays, kept_arrays
 from vidsense_daemon.learning.camera_pairs import CameraClip, Pair, pairs_of
 from vidsense_daemon.learning.progress import Progress
-from vidsense_daemon.learning.views import dark_pair, degraded_pair, infrared_pair, square, turned_pair
+from vidsense_daemon.learning.views import dark_pair, degraded_pair, infrared_pair, turned_pair
 from vidsense_daemon.perception.encoders.lite0 import FEATURES, PICTURE_PX, Lite0, to_input
 from vidsense_daemon.perception.encoders.minilm import MiniLM
+from vidsense_daemon.perception.runtimes.stills import squashed
 
 MOST_PAIRS = 120  # of a camera, and as many calm and disturbed ones: a clip's frames are much alike
 _VERSION = 2  # counts up when what camera_pairs.py, disturbances.py or views.py make changes: features are made again
@@ -104,7 +105,7 @@ def _camera_features(
 def _features(pair: Pair, network: Lite0, random: Generator) -> NDArray[np.float32]:
     """(V, 2, F)."""
     pictures = [
-        square(picture, PICTURE_PX) for view in VIEWS for picture in view(pair.picture, pair.background, random)
+        squashed(picture, PICTURE_PX) for view in VIEWS for picture in view(pair.picture, pair.background, random)
     ]
     with torch.inference_mode():
         found = network(to_input(pictures)).numpy()

@@ -24,7 +24,7 @@ from pathlib import Path
 import structlog
 
 from vidsense_daemon.base.errors import PermanentError
-from vidsense_daemon.base.files import PART_SUFFIX, replace_file
+from vidsense_daemon.base.files import PART_SUFFIX, replace_file, sha256_of
 from vidsense_daemon.perception.foresight import Foresight, load_surprise
 from vidsense_daemon.perception.surprise import Persistence, RidgeAR, SurpriseModel
 
@@ -182,7 +182,7 @@ class ModelRegistry:
     def _load(self, card: Card) -> SurpriseModel:
         path = self._weights(card.camera, card.id)
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = sha256_of(path)
         except OSError as error:
             raise PermanentError(f"cannot read the learned weights {path}: {error.strerror}") from None
         if found != card.sha256:

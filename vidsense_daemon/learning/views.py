@@ -4,7 +4,7 @@ Called by `bridge.py` while it prepares its training pictures. The bridge is tra
 crops of cameras: small, blurred, grey, dark, noisy, compressed. The clean pictures of the training set are degraded
 too, or "degraded" itself would be learnt as "empty". All functions are pure; ``random`` decides everything.
 
-Pictures are RGB, uint8, (height, width, 3), of any size until `square`.
+Pictures are RGB, uint8, (height, width, 3), of any size.
 """
 
 from __future__ import annotations
@@ -52,13 +52,6 @@ def read_picture(path: Path) -> Picture:
     if encoded is None:
         raise ConfigError(f"cannot read the training picture {path}: is it an image?")
     return np.asarray(encoded, np.uint8)
-
-
-def square(picture: Picture, px: int) -> Picture:
-    """The picture squashed to ``px`` × ``px``, as capture does it."""
-    shrinks = min(picture.shape[:2]) >= px
-    resized = cv2.resize(picture, (px, px), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
 
 
 def degraded(picture: Picture, random: Generator) -> Picture:

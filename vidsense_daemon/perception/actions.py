@@ -21,7 +21,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
@@ -31,6 +31,7 @@ from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.domain.windows import EmbeddedFrame, Window
 from vidsense_daemon.perception.action_parts import Part, put_together, taken_apart
 from vidsense_daemon.perception.scoring import Score
+from vidsense_daemon.perception.tensor_file import read_tensors
 from vidsense_daemon.perception.triggers import TriggerRule
 
 NOTHING = "nothing"  # the class of windows that show none of the actions
@@ -99,9 +100,7 @@ class ActionModel:
             ConfigError: the file is missing, damaged, or of another version.
         """
         try:
-            with safe_open(path, "pt") as file:
-                about = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            about, tensors = read_tensors(path)
         except FileNotFoundError:
             raise ConfigError(f"there is no {path}: `vidsense train actions LABELS.yaml` makes it") from None
         except (OSError, SafetensorError) as error:

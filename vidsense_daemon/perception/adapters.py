@@ -15,13 +15,14 @@ from pathlib import Path
 
 import structlog
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.base.files import replace_file
 from vidsense_daemon.perception.temporal import TemporalTransformer
+from vidsense_daemon.perception.tensor_file import read_tensors
 
 _PREFIX = "base_model.model."  # PEFT's, before the layer's own name
 _A, _B = ".lora_A.weight", ".lora_B.weight"
@@ -90,9 +91,8 @@ def read_adapter(path: Path) -> tuple[AdapterCard, dict[str, Tensor]]:
         PermanentError: the file is damaged, or no adapter.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            card = AdapterCard(**file.metadata())
-            return card, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        about, tensors = read_tensors(path)
+        return AdapterCard(**about), tensors
     except (OSError, SafetensorError, TypeError) as error:
         raise PermanentError(f"{path} is no adapter that can be read: {error}") from error
 

@@ -20,15 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.domain.windows import Embedding
-from vidsense_daemon.perception.calibration import CalmScores
+from vidsense_daemon.perception.calibration import MOST_SAMPLES, CalmScores
 from vidsense_daemon.perception.scoring import Look, Score, TriggerTexts, score
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
+from vidsense_daemon.perception.watch import CALM_AFTER
 
 LEAST_THRESHOLD = 0.25  # in spreads; below it any change of the light is a sight
 _STEP = 0.01  # of the threshold that is looked for
-_CALM_AFTER = timedelta(seconds=3)
 _LOOK_EVERY = timedelta(seconds=1)
-_MOST_CALM = 1024
 _DAY = timedelta(days=1)
 
 
@@ -124,7 +123,7 @@ def backtest(
         looks = calm.setdefault(window.camera, [])  # a camera without calm looks was looked at, too
         if window.moving:
             moved_at[window.camera] = window.ended_at
-        elif window.camera not in moved_at or window.started_at - moved_at[window.camera] > _CALM_AFTER:
+        elif window.camera not in moved_at or window.started_at - moved_at[window.camera] > CALM_AFTER:
             looks.append(seen.presence)
         least = rule.cold_threshold if cold else LEAST_THRESHOLD
         if seen.presence > least and seen.wins and _is_watched(rule, window, time_zone):
@@ -162,7 +161,7 @@ def _thresholds(rule: TriggerRule, calm: Mapping[str, Sequence[float]]) -> dict[
 
 def _spread_out(scores: Sequence[float]) -> Sequence[float]:
     """A sample of all hours, as large as the live one."""
-    return scores[:: max(1, math.ceil(len(scores) / _MOST_CALM))]
+    return scores[:: max(1, math.ceil(len(scores) / MOST_SAMPLES))]
 
 
 def _firings(

@@ -17,7 +17,7 @@ _QUANTILE = 0.99
 _MARGIN = 0.25  # the recipe's step above the calm quantile, in spreads of the encoder's space
 _MOST_ABOVE_FLOOR = 3.0  # someone who stood still for long must not teach the camera to overlook people
 _LEAST_SAMPLES = 20  # fewer say nothing of a 99 % quantile
-_MOST_SAMPLES = 1024  # 17 minutes of a calm camera at one frame a second
+MOST_SAMPLES = 1024  # 17 minutes of a calm camera at one frame a second
 _TAIL_QUANTILE = 0.9  # a tenth of the sample is enough to see how fast the scores thin out
 
 
@@ -28,7 +28,7 @@ class CalmScores:
         """``scores`` are what was learned before."""
         self._floor = floor
         self._ceiling = floor + _MOST_ABOVE_FLOOR
-        self._scores = [presence for presence in scores if math.isfinite(presence)][-_MOST_SAMPLES:]
+        self._scores = [presence for presence in scores if math.isfinite(presence)][-MOST_SAMPLES:]
         self._random = random.Random(seed)
         self._threshold = self._learned()
 
@@ -36,10 +36,10 @@ class CalmScores:
         """Take in the score of one calm look; one that is no number teaches nothing."""
         if not math.isfinite(presence):
             return
-        if len(self._scores) < _MOST_SAMPLES:
+        if len(self._scores) < MOST_SAMPLES:
             self._scores.append(presence)
         else:  # a random one makes room: old light fades out of the sample instead of being cut off
-            self._scores[self._random.randrange(_MOST_SAMPLES)] = presence
+            self._scores[self._random.randrange(MOST_SAMPLES)] = presence
         self._threshold = self._learned()
 
     @property

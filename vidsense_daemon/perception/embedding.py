@@ -2,8 +2,8 @@
 
 A frame costs up to four pictures: whole, crop, and both cut from the camera's background. Backgrounds hardly change, so
 their embeddings are kept and used again while the picture still looks the same. The whole picture's tiles fall out of
-the same pass. A picture that the encoder can't take,
-or answers with values that are no numbers, costs its own frame only. Called by the perception thread.
+the same pass. A picture that the encoder can't take, or answers with values that are no numbers, costs its own frame
+only. Called by the perception thread.
 
 B = pictures, S = picture side in px, D = dimension of the embedding space.
 """
@@ -22,9 +22,8 @@ from vidsense_daemon.domain.frames import Frame, Picture, View
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.domain.windows import EmbeddedFrame, Embedding
 
-_BLOCKS_PER_SIDE = (
-    16  # backgrounds are compared by the means of 16 × 16 blocks: a new thing changes some block, noise none
-)
+# backgrounds are compared by the means of 16 × 16 blocks: a new thing changes some block, noise none
+_BLOCKS_PER_SIDE = 16
 _SAME_GREY_LEVELS = 4.0
 _BACKGROUNDS_KEPT = 16  # per camera: the whole picture's, and those of boxes that things stop in
 

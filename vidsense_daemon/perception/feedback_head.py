@@ -23,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsense_daemon.domain.windows import unit
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedbackHead:
@@ -55,10 +57,3 @@ def terms_of(
     vote = (for_it - against) / (for_it + against + math.exp(-sharpness))
     term: NDArray[np.float64] = strength * np.minimum(vote, 0.0)
     return term
-
-
-def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of length 1 along the last axis; what is 0 stays 0."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    units: NDArray[np.float32] = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-    return units

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.domain.events import Lesson, Severity, Verdict
-from vidsense_daemon.perception.feedback_head import FeedbackHead, affinities, terms_of, unit
+from vidsense_daemon.domain.windows import unit
+from vidsense_daemon.perception.feedback_head import FeedbackHead, affinities, terms_of
 
 LOST_COUNTS = {Severity.INFO: 1, Severity.WARNING: 2, Severity.ALERT: 4}  # w: as many spared events as one lost one
 _OCCASION = timedelta(minutes=10)

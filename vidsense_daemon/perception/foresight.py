@@ -25,6 +25,7 @@ from torch import Tensor
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.perception.surprise import Errors, RidgeAR, Seconds, Tiles
 from vidsense_daemon.perception.temporal import TilePredictor
+from vidsense_daemon.perception.tensor_file import read_tensors
 
 CONTEXT_FRAMES = 8  # each frame is foretold from at least so many before it, where there are
 _STRIDE_FRAMES = 8  # frames that one window foretells: a window has up to 8 + 8 + 1
@@ -104,11 +105,10 @@ class Foresight:
             PermanentError: the file is missing, damaged, or of another version.
         """
         try:
-            with safe_open(path, "pt") as file:
-                about = file.metadata() or {}
-                if about.get("format") != _FORMAT:
-                    raise PermanentError(f"{path} holds no prediction weights of this version")
-                tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - no mapping
+            about, halves = read_tensors(path)
+            if about.get("format") != _FORMAT:
+                raise PermanentError(f"{path} holds no prediction weights of this version")
+            tensors = {name: tensor.float() for name, tensor in halves.items()}
             ridge = RidgeAR(
                 about["encoder"], tensors.pop(f"{_RIDGE}mean").numpy(), tensors.pop(f"{_RIDGE}weights").numpy()
             )

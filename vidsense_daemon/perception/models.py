@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 
 from vidsense_daemon.base.errors import ConfigError, TransientError
+from vidsense_daemon.base.files import sha256_of
 from vidsense_daemon.perception.encoders.hub_files import SUMS, folder_name, is_complete, kept_sums
 
 HUB_URL = "https://huggingface.co"
@@ -100,7 +101,7 @@ def verify(name: str, *, models_dir: Path) -> list[str]:
         raise ConfigError(
             f"{folder} has no {SUMS} to compare with: copy that file too, or run `vidsense models pull {name}`"
         )
-    return [file for file, digest in expected.items() if _sha256(folder / file) != digest]
+    return [file for file, digest in expected.items() if not _is_intact(folder / file, digest)]
 
 
 def remove(name: str, *, models_dir: Path) -> Model:
@@ -169,9 +170,7 @@ def _fetch(hub: httpx.Client, prefix: str, file: _Remote, folder: Path, on_progr
             raise TransientError(f"{file.name} came damaged from the hub: run the command again")
         partial.replace(path)
     on_progress(file.name, file.size_bytes, file.size_bytes)
-    digest = _sha256(path)
-    assert digest is not None
-    return digest
+    return sha256_of(path)
 
 
 def _download(hub: httpx.Client, url: str, partial: Path, size_bytes: int) -> Iterator[int]:
@@ -189,21 +188,17 @@ def _download(hub: httpx.Client, url: str, partial: Path, size_bytes: int) -> It
                 yield out.tell()
 
 
+def _is_intact(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of(path) == sha256
+
+
 def _is_as_published(path: Path, file: _Remote) -> bool:
     if path.stat().st_size != file.size_bytes:
         return False
     if file.sha256 is not None:
-        return _sha256(path) == file.sha256
+        return sha256_of(path) == file.sha256
     if file.git_sha1 is None:
         return True
     content = path.read_bytes()  # small: the hub keeps what is large by its sha256
     # git's name for a content; it finds a torn file, and whoever serves the file serves the name too
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == file.git_sha1
-
-
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        return None

@@ -132,7 +132,7 @@ class Perceiver:
             self._take_changes()
             worker.worked()
             self._report()
-            self._keep_calm()
+            self._keep_learned()
         while frames := self._mailbox.take(0, cameras=_CAMERAS_AT_ONCE):
             worker.beat()
             self.process(frames)
@@ -266,7 +266,7 @@ class Perceiver:
         sliding = self._sliding.get(camera)
         return sliding.run_id if sliding else None
 
-    def _keep_calm(self) -> None:
+    def _keep_learned(self) -> None:
         now_mono_s = self._clock.mono_s()
         if now_mono_s - self._kept_mono_s >= _KEEP_EVERY_S:
             self._kept_mono_s = now_mono_s

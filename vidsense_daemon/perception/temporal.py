@@ -28,6 +28,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vidsense_daemon.domain.windows import TILES
+
 _SHORTEST_PERIOD_S = 0.4  # two frames at 5 fps: nothing faster can be told apart
 _LONGEST_PERIOD_S = 600.0  # calm cameras: T frames at one every minute or so
 _CHANGE_COUNTS = 3.0  # a walker changes a tile's unit embedding by a third or so
@@ -105,7 +107,7 @@ class TilePredictor(nn.Module):
     """
 
     def __init__(
-        self, *, dimension: int = 512, tiles: int = 24, layers: int = 2, heads: int = 8, dropout: float = 0.0
+        self, *, dimension: int = 512, tiles: int = TILES, layers: int = 2, heads: int = 8, dropout: float = 0.0
     ) -> None:
         super().__init__()
         self.trunk = TemporalTransformer(dimension=dimension, layers=layers, heads=heads, dropout=dropout)

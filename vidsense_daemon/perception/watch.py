@@ -35,7 +35,7 @@ from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Open
 from vidsense_daemon.perception.windows import inputs_of, seconds_of
 
 _EXTENDED_EVERY = timedelta(seconds=1)  # a commit for every frame would wear the disk and tell nobody more
-_CALM_AFTER = timedelta(seconds=3)  # who has just stopped moving may still stand there
+CALM_AFTER = timedelta(seconds=3)  # who has just stopped moving may still stand there
 _SPARED_TOLD_EVERY = timedelta(minutes=1)
 _REMEMBERED_LOOKS = 8  # enough to find the frame in which an event began
 _STILL_SERVES = timedelta(seconds=6)  # what moves for long gives a still every five seconds
@@ -291,7 +291,7 @@ class CameraWatch:
 
     def _is_calm(self, frame: EmbeddedFrame) -> bool:
         """Whether the frame shows the box where something last moved, and nothing has moved there for a while."""
-        rested = self._moved_at is None or frame.captured_at - self._moved_at > _CALM_AFTER
+        rested = self._moved_at is None or frame.captured_at - self._moved_at > CALM_AFTER
         return frame.crop is not None and not frame.moving and rested
 
 

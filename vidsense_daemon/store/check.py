@@ -10,7 +10,6 @@ index out of step  full-text search disagrees with the texts      → repair: re
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from typing import Any
 from sqlalchemy import Row, delete, select
 
 from vidsense_daemon.base.clock import to_ms
+from vidsense_daemon.base.files import sha256_of
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault
@@ -100,8 +100,7 @@ def _media_problem(row: Row[Any], path: Path, *, checksums: bool) -> str | None:
         return "changed_file"
     if not checksums:
         return None
-    with path.open("rb") as file:
-        return None if hashlib.file_digest(file, "sha256").hexdigest() == row.sha256 else "changed_file"
+    return None if sha256_of(path) == row.sha256 else "changed_file"
 
 
 def _strays(database: Database, media: MediaFolder, now: datetime) -> list[str]:

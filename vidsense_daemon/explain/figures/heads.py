@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vidsense_daemon.explain.attention import Attention
 from vidsense_daemon.explain.charts import colour_scale, heatmap
-from vidsense_daemon.explain.drawing import Area, Figure, Ink, Label, Mark, table
+from vidsense_daemon.explain.drawing import Anchor, Area, Figure, Ink, Label, Mark, table
 from vidsense_daemon.explain.encoding import Floats
 
 _MAP_PX = 96.0
@@ -63,9 +63,9 @@ def _times(times_s: NDArray[np.float64], left: float, top: float, cell_px: float
     for place in sorted({0, last}):
         words = f"{times_s[place]:.1f}"
         middle = (place + 0.5) * cell_px
-        anchor = "start" if place == 0 else "end"
+        anchor: Anchor = "start" if place == 0 else "end"
         at_x = left if place == 0 else left + (last + 1) * cell_px
-        yield Label(at_x, top + _MAP_PX + 14, f"{words} s", anchor, 10, Ink.FAINT)  # type: ignore[arg-type]
+        yield Label(at_x, top + _MAP_PX + 14, f"{words} s", anchor, 10, Ink.FAINT)
         if with_rows:
             yield Label(left - 5, top + middle + 4, words, "end", 10, Ink.FAINT)
 

@@ -61,7 +61,7 @@ def changes_table(part: Orders) -> Table:
                 each.name,
                 f"{each.pooled_cosine:.4f}",
                 f"{each.frame_cosine:.4f}",
-                f"{each.block_change:.4f}",
+                f"{each.added_distance:.4f}",
                 f"{each.difference:.4f}",
                 *(marked(float(value)) for value in each.best_scores),
             )

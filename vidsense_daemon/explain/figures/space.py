@@ -9,6 +9,7 @@ import numpy as np
 from vidsense_daemon.explain.charts import colour_scale, heatmap, key, outline
 from vidsense_daemon.explain.drawing import SERIES, Curve, Dot, Figure, Ink, Label, Line, Mark, Table, table
 from vidsense_daemon.explain.embeddings import Embeddings
+from vidsense_daemon.explain.encoding import evenly
 
 _MATRIX_PX = 400.0
 _MAP_PX = 400.0
@@ -20,7 +21,7 @@ _TABLE_FRAMES = 12
 
 def matrix(part: Embeddings) -> Figure:
     """Every frame with every other."""
-    places = _thinned(len(part.times_s), _MOST_CELLS)
+    places = evenly(len(part.times_s), _MOST_CELLS)
     shown = part.cosine[np.ix_(places, places)]
     times_s = part.times_s[places]
     cell_px = _MATRIX_PX / max(1, len(places))
@@ -34,7 +35,7 @@ def matrix(part: Embeddings) -> Figure:
         *_times(times_s, left, top, cell_px),
         *_cuts(part.scene_cuts_s, times_s, left, top, cell_px),
     ]
-    few = _thinned(len(part.times_s), _TABLE_FRAMES)
+    few = evenly(len(part.times_s), _TABLE_FRAMES)
     return Figure(
         name="2-cosines",
         title="How alike the frames are: cosine of every frame to every other",
@@ -55,7 +56,7 @@ def matrix(part: Embeddings) -> Figure:
 
 
 def _times(times_s: np.ndarray, left: float, top: float, cell_px: float) -> Iterator[Mark]:
-    for place in _thinned(len(times_s), 7):
+    for place in evenly(len(times_s), 7):
         middle = (place + 0.5) * cell_px
         words = f"{times_s[place]:.1f}"
         yield Label(left + middle, top + len(times_s) * cell_px + 16, words, "middle", 11, Ink.FAINT)
@@ -135,10 +136,6 @@ def _ends(part: Embeddings, places: list[tuple[float, float]]) -> Iterator[Mark]
 def _scaled(values: np.ndarray) -> list[float]:
     low, high = float(values.min()), float(values.max())
     return [0.5 if high == low else (float(value) - low) / (high - low) for value in values]
-
-
-def _thinned(count: int, most: int) -> list[int]:
-    return [int(place) for place in np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))]
 
 
 def cuts_table(part: Embeddings) -> Table:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.perception.encoders import lite0, minilm
+from vidsense_daemon.perception.tensor_file import read_tensors
 
 DIMENSION = 512
 
@@ -72,14 +73,13 @@ def load_bridge(path: Path) -> Bridge:
     """
     remedy = "train it again with `vidsense train bridge`, or leave it out to use the one that ships"
     try:
-        with safe_open(path, "pt") as file:
-            version = (file.metadata() or {}).get("format")
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - no mapping
+        about, halves = read_tensors(path)
     except (OSError, SafetensorError) as error:
         raise ConfigError(f"cannot read the bridge in {path} ({error}): {remedy}") from error
+    tensors = {key: tensor.float() for key, tensor in halves.items()}
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
     finite = all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values())
-    if version != _FORMAT or shapes != _SHAPES or not finite:
+    if about.get("format") != _FORMAT or shapes != _SHAPES or not finite:
         raise ConfigError(f"{path} holds no bridge of the format {_FORMAT}: {remedy}")
     return Bridge(
         picture_weight=tensors["picture.weight"],

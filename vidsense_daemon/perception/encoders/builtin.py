@@ -8,7 +8,6 @@ see what somebody is doing to somebody. weights/MODEL_CARD.md has its figures, `
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vidsense_daemon.base.files import sha256_of
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.encoders.bridge import DIMENSION, load_bridge
@@ -58,7 +58,7 @@ class BuiltinEncoder:
         torch.set_num_threads(threads)
         self._bridge = load_bridge(bridge)
         # a bridge makes its space: its content names it, so that embeddings of two bridges are never compared
-        digest = hashlib.sha256(bridge.read_bytes()).hexdigest()[:8]
+        digest = sha256_of(bridge)[:8]
         self._name = f"builtin-lite0-minilm-{digest}"
         self.vision = VisionModel(
             Lite0Vision(load_lite0(cache_dir=cache_dir), self._bridge).eval(),

@@ -8,7 +8,6 @@ from capture at the model's own size already. `B` pictures, `S` = picture side i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from vidsense_daemon.base.errors import ConfigError, PermanentError
+from vidsense_daemon.base.files import sha256_of
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.windows import TILES
 from vidsense_daemon.perception.adapters import merge
@@ -37,7 +37,7 @@ from vidsense_daemon.perception.encoders.hub_files import (
     why_not_here,
 )
 from vidsense_daemon.perception.encoders.phrasing import ensemble, phrased
-from vidsense_daemon.perception.encoders.vision import ClipVision
+from vidsense_daemon.perception.encoders.vision import ClipVision, embedding_in
 from vidsense_daemon.perception.runtimes.tower import PyTorch, Runtimes, RuntimeUnusableError, VisionModel, embed
 
 _PICTURES_AT_ONCE = 8
@@ -156,7 +156,7 @@ class ClipEncoder:
         inputs = {"input_ids": encoded["input_ids"]}
         if "siglip" not in self._network.config.model_type:  # SigLIP was trained to look at the padding too
             inputs["attention_mask"] = encoded["attention_mask"]
-        return _unit(_pooled(self._network.get_text_features(**inputs)))
+        return _unit(embedding_in(self._network.get_text_features(**inputs)))
 
     @torch.inference_mode()
     def _probe(self, pixels: PixelScale) -> int:
@@ -193,7 +193,7 @@ class ClipEncoder:
         except PermanentError as error:
             structlog.get_logger().warning("adapter_left_out", file=str(adapter), reason=str(error))
             return ""
-        return f"-lora{hashlib.sha256(adapter.read_bytes()).hexdigest()[:8]}"
+        return f"-lora{sha256_of(adapter)[:8]}"
 
     def _loaded_again(self, load: Callable[[], ClipEncoder]) -> nn.Module:
         """The picture side with weights of its own, when what computed it instead has failed.
@@ -266,12 +266,6 @@ def _pixel_scale(model: str, folder: Path) -> PixelScale:
         return read_pixel_scale(folder)
     except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise _unusable(model, f"its preprocessor_config.json cannot be used ({error})") from error
-
-
-def _pooled(features: Any) -> Tensor:
-    """The embedding: transformers 5 wraps it, 4 returned it bare."""
-    pooled: Tensor = getattr(features, "pooler_output", features)
-    return pooled
 
 
 def _unit(vectors: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from huggingface_hub.errors import HFValidationError
 from torch import Tensor
 
 from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.files import sha256_of
 from vidsense_daemon.domain.frames import Picture
 
 SUMS = "SHA256SUMS"  # in the form of `sha256sum -c`
@@ -123,11 +124,10 @@ def weights_digest(folder: Path) -> str:
     """
     digest, kept = hashlib.sha256(), kept_sums(folder)
     for path in _weight_files(folder):
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256")
-        if kept.get(path.name, found.hexdigest()) != found.hexdigest():
+        found = sha256_of(path)
+        if kept.get(path.name, found) != found:
             raise ValueError(f"{path.name} is not what was fetched: its checksum differs from the one in {SUMS}")
-        digest.update(found.digest())
+        digest.update(bytes.fromhex(found))
     return digest.hexdigest()[:8]
 
 

@@ -5,11 +5,11 @@ The packages are only looked up, never imported: one of them offers to import a 
 
 from __future__ import annotations
 
-import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
 from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.files import sha256_of
 
 
 def packaged_file(package: str, relative: str, *, sha256: str) -> Path:
@@ -30,8 +30,7 @@ def packaged_file(package: str, relative: str, *, sha256: str) -> Path:
 def require_sha256(path: Path, sha256: str, *, remedy: str) -> None:
     """Refuse a file that is missing or is not the one that was pinned."""
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
     except OSError as error:
         raise ConfigError(f"cannot read the weights in {path} ({error.strerror}): {remedy}") from error
     if found != sha256:

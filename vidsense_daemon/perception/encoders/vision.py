@@ -33,8 +33,7 @@ class ClipVision(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         pixels = PixelScale(self._factor, self._offset).scaled(pictures)  # (B, 3, S, S)
         features = self._network.get_image_features(pixel_values=pixels)
-        # transformers 5 wraps the embedding, 4 returned it bare
-        whole: Tensor = getattr(features, "pooler_output", features)  # (B, D)
+        whole = embedding_in(features)  # (B, D)
         return (whole, self._tiles(features.last_hidden_state)) if self._has_tiles else whole
 
     def let_texts_go(self) -> None:
@@ -56,6 +55,12 @@ class ClipVision(nn.Module):
         if projection is not None:
             pooled = projection(self._network.vision_model.post_layernorm(pooled))  # (B, TILES, D)
         return pooled
+
+
+def embedding_in(features: Any) -> Tensor:
+    """What a dual encoder answers with: transformers 5 wraps it, 4 returned it bare."""
+    embedding: Tensor = getattr(features, "pooler_output", features)
+    return embedding
 
 
 class Lite0Vision(nn.Module):

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import torch
 
-from vidsense_daemon.base.files import replace_file
+from vidsense_daemon.base.files import replace_file, sha256_of
 from vidsense_daemon.perception.runtimes.tower import Outputs, Pictures, RuntimeUnusableError, VisionModel, first_line
 
 Device = Literal["CPU", "GPU"]
@@ -191,6 +191,5 @@ def _sha256(path: Path) -> str:
     """Of the graph and its weights."""
     digest = hashlib.sha256()
     for part in (path, path.with_suffix(".bin")):
-        with part.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(sha256_of(part)))
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """JPEGs of a camera as the encoder sees the camera: the whole picture squashed, and the square around what moved.
 
-For calibrating and comparing runtimes; what perception looks at all day comes from capture. `S` = picture side in px.
+For calibrating and comparing runtimes, for training and reports; what perception looks at all day comes from capture.
+`S` = picture side in px.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ def views_of(jpeg: bytes, box: Box | None, *, picture_px: int) -> list[Picture]:
     if box is not None:
         left, top, right, bottom = square_around(box, full.shape[1], full.shape[0])
         parts.append(full[top:bottom, left:right])
-    size = (picture_px, picture_px)
-    shrinks = [min(part.shape[:2]) >= picture_px for part in parts]
-    return [
-        np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA if small else cv2.INTER_LINEAR), np.uint8)
-        for part, small in zip(parts, shrinks, strict=True)
-    ]
+    return [squashed(np.asarray(part, np.uint8), picture_px) for part in parts]
+
+
+def squashed(picture: Picture, picture_px: int) -> Picture:
+    """(S, S, 3) of a picture of any size, as capture does it."""
+    shrinks = min(picture.shape[:2]) >= picture_px
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (picture_px, picture_px), interpolation=method), np.uint8)

@@ -19,6 +19,7 @@ from torch import nn
 
 from vidsense_daemon.base.errors import VidsenseError
 from vidsense_daemon.domain.frames import Picture
+from vidsense_daemon.domain.windows import unit
 
 # what PyTorch and OpenVINO raise while they compute; the last two for shapes that are not the expected ones
 COMPUTE_ERRORS = (RuntimeError, MemoryError, TypeError, ValueError)
@@ -118,12 +119,6 @@ def embed(tower: Tower, pictures: Sequence[Picture]) -> Outputs:
     return whole, unit(np.concatenate(tiles)) if tiles else None
 
 
-def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vectors at length 1; one of zeros stays what it is."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, _SHORTEST), np.float32)
-
-
 def first_line(error: BaseException) -> str:
     """What an error says, for one line of a log."""
     lines = (line.strip() for line in str(error).splitlines())
@@ -131,5 +126,4 @@ def first_line(error: BaseException) -> str:
 
 
 _PLACES = ("Exception from ", "Check '")  # OpenVINO begins with where in its sources; what went wrong follows
-_SHORTEST = 1e-12  # as functional.normalize has it
 _CARD_PICTURES_AT_ONCE = 32
