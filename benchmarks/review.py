@@ -107,6 +107,9 @@ def serve_and_measure(database: Database, state_dir: Path, arguments: argparse.N
     url = "http://{}:{}".format(*server.address)
     with httpx.Client(base_url=url, timeout=60) as client:
         times = ask_all(client, addresses_of(archive), rounds=arguments.rounds)
+        desk.set_all_reviewed(until=_NOW - 10 * _EVERY, now=_NOW)
+        few = {"/ (ten are new)": "/", "/api/events?reviewed=false (ten)": "/api/events?reviewed=false"}
+        times |= ask_all(client, few, rounds=arguments.rounds)
         desk.set_all_reviewed(until=_NOW, now=_NOW)
         times |= ask_all(client, {"/ (nothing is new)": "/"}, rounds=arguments.rounds)
     print(f"\n{'address':<34}{'median':>10}{'p95':>10}")

@@ -23,11 +23,11 @@ from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.engine import database_path
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
 from vidsense_daemon.store.space import SpaceReserve
-from vidsense_daemon.store.tables import documents, metadata, windows
+from vidsense_daemon.store.tables import documents, metadata, unreviewed, windows
 from vidsense_daemon.store.upgrade import current_revision, head_revision, integrity, is_ours, upgrade
 
 # filled by the triggers of the copy while its events are inserted
-_MADE_BY_TRIGGERS = {documents.name}
+_MADE_BY_TRIGGERS = {documents.name, unreviewed.name}
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ class EventDesk:
 
     def set_all_reviewed(self, *, until: datetime, now: datetime) -> None:
         """Mark everything as looked at that began before ``until``."""
-        wanted = select(tables.events.c.id, literal(to_ms(now))).where(tables.events.c.started_at_ms < to_ms(until))
+        new = tables.unreviewed.c
+        wanted = select(new.event_id, literal(to_ms(now))).where(new.started_at_ms < to_ms(until))
         self._database.write(lambda connection: _acknowledge(connection, wanted))
 
     def pinned(self, event_ids: Sequence[str]) -> Collection[str]:

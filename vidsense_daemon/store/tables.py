@@ -236,6 +236,16 @@ acknowledgements = Table(
     sqlite_strict=True,
 )
 
+# kept by triggers in the database itself; what is left of the events when the acknowledged ones are taken away
+unreviewed = Table(
+    "unreviewed",
+    metadata,
+    _event_id("the event that nobody has acknowledged", primary_key=True, nullable=False),
+    _at_ms("started_at_ms", "when the event began, UTC"),
+    Index(None, "started_at_ms", "event_id"),
+    sqlite_strict=True,
+)
+
 changes = Table(
     "changes",
     metadata,
