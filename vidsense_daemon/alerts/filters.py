@@ -20,8 +20,6 @@ from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.domain.events import DeliveryPhase, Event, Severity
 from vidsense_daemon.domain.hours import Hours
 
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}  # least first, as the enum is written
-
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -49,14 +47,14 @@ class Filter:
             and (self.cameras is None or event.camera in self.cameras)
             and (self.triggers is None or event.trigger in self.triggers)
             and (self.zones is None or not self.zones.isdisjoint(event.zones))
-            and _RANK[event.severity] >= _RANK[self.min_severity]
+            and event.severity.rank >= self.min_severity.rank
             and self._hour_is_right(event, event.started_at.astimezone(time_zone))
         )
 
     def _hour_is_right(self, event: Event, local: datetime) -> bool:
         if self.hours and not any(hours.holds(local) for hours in self.hours):
             return False
-        is_loud = _RANK[event.severity] >= _RANK[self.loud_severity]
+        is_loud = event.severity.rank >= self.loud_severity.rank
         return is_loud or not any(hours.holds(local) for hours in self.quiet_hours)
 
 

@@ -16,7 +16,7 @@ from vidsense_daemon import __version__
 from vidsense_daemon.alerts.topics import OFFLINE, ONLINE, Topics
 from vidsense_daemon.domain.events import NOVELTY, TAMPER
 
-_LONGEST_SUSPENSION_MIN = 24 * 60
+_LONGEST_OFFERED_MIN = 24 * 60  # by Home Assistant's slider; a message may ask for more
 _LONGEST_STATE = 255  # characters; Home Assistant refuses longer states
 _ALARM_SENSORS = {NOVELTY: {"name": "Unusual"}, TAMPER: {"name": "Tampered", "device_class": "tamper"}}
 _ALARM_SWITCHES = {NOVELTY: "Watch for the unusual", TAMPER: "Watch for tampering"}
@@ -101,7 +101,7 @@ def _entities(topics: Topics, camera: str, triggers: Sequence[str]) -> Iterator[
             "state_topic": topics.suspended(camera),
             "command_topic": topics.suspend(camera),
             "min": 0,
-            "max": _LONGEST_SUSPENSION_MIN,
+            "max": _LONGEST_OFFERED_MIN,
             "mode": "box",
             "unit_of_measurement": "min",
             "icon": "mdi:bell-sleep-outline",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, NotRequired
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
-from vidsense_daemon.alerts.words import summary, title
+from vidsense_daemon.alerts.words import title
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.events import DeliveryPhase, Description, EventRecord, StoredClip, StoredStill
 from vidsense_daemon.domain.frames import Box
@@ -125,7 +125,7 @@ def event_payload(record: EventRecord, phase: DeliveryPhase, others: Sequence[Ev
         "id": event.id,
         "phase": phase.value,
         "title": title(record, others),
-        "summary": summary(record),
+        "summary": record.words,
         "camera": event.camera,
         "trigger": event.trigger,
         "severity": event.severity.value,
@@ -192,7 +192,7 @@ def _other(record: EventRecord) -> OtherJson:
         "camera": record.event.camera,
         "trigger": record.event.trigger,
         "started_at_ms": to_ms(record.event.started_at),
-        "summary": summary(record),
+        "summary": record.words,
     }
 
 

@@ -15,17 +15,11 @@ def title(record: EventRecord, others: Sequence[EventRecord] = ()) -> str:
     return f"{len(events)} × {line}" if others else line
 
 
-def summary(record: EventRecord) -> str:
-    """The description's own words when there are any, else the sentence that the trigger looks for."""
-    words = record.description.summary.strip() if record.description else ""
-    return words or record.event.prompt
-
-
 def body(record: EventRecord, others: Sequence[EventRecord] = (), *, time_zone: tzinfo | None = None) -> str:
     """A line an event, oldest first, each with its time of day; ``time_zone`` none is the machine's own."""
     told = sorted((record, *others), key=lambda each: each.event.started_at)
     return "\n".join(
-        f"{each.event.started_at.astimezone(time_zone):%H:%M:%S} {each.event.camera}: {summary(each)}" for each in told
+        f"{each.event.started_at.astimezone(time_zone):%H:%M:%S} {each.event.camera}: {each.words}" for each in told
     )
 
 

@@ -47,7 +47,7 @@ def train_lora(settings: Settings, storage: Storage, *, part: str, seed: int) ->
     if part == "clip":
         clip = ClipEncoder(
             settings.encoder.model,
-            threads=settings.encoder.threads or backends.default_threads(),
+            threads=backends.threads_of(settings.encoder),
             models_dir=models_dir(storage.state_dir),
         )
         return train_clip(_sights(settings, storage, clip), encoder=clip, folder=folder, seed=seed)

@@ -39,6 +39,7 @@ from vidsense_daemon.perception.encoders.limits import has_words, reads_as_engli
 from vidsense_daemon.perception.encoders.locked import LockedEncoder
 from vidsense_daemon.perception.encoders.remembered import RememberedTexts
 from vidsense_daemon.perception.runtimes.choosing import MeasuredRuntimes
+from vidsense_daemon.perception.runtimes.gate import made_up_pictures
 from vidsense_daemon.perception.runtimes.notes import Failure
 from vidsense_daemon.perception.runtimes.tower import Runtimes, VisionModel
 from vidsense_daemon.perception.triggers import DEFAULT_COLD_THRESHOLD, TriggerRule
@@ -110,7 +111,7 @@ def bare_encoder(
     Raises:
         ConfigError: its weights are missing or damaged; the message says what to do.
     """
-    threads = settings.threads or default_threads()
+    threads = threads_of(settings)
     if backend == "builtin":
         return BuiltinEncoder(cache_dir=cache_dir(state_dir), threads=threads, runtimes=runtimes)
     return ClipEncoder(
@@ -136,13 +137,15 @@ def runtimes_left_out(settings: EncoderBlock, model: VisionModel, *, state_dir: 
     return _runtimes(settings, state_dir=state_dir).left_out(model)
 
 
-def _runtimes(settings: EncoderBlock, *, state_dir: Path, **pictures: Any) -> MeasuredRuntimes:
+def _runtimes(
+    settings: EncoderBlock, *, state_dir: Path, pictures: Callable[[int], Sequence[Picture]] = made_up_pictures
+) -> MeasuredRuntimes:
     return MeasuredRuntimes(
         cache_dir=cache_dir(state_dir),
-        threads=settings.threads or default_threads(),
+        threads=threads_of(settings),
         runtime=settings.runtime,
         precision=settings.precision,
-        **pictures,
+        pictures=pictures,
     )
 
 
@@ -309,6 +312,11 @@ def stream_options(camera: ResolvedCamera, *, picture_px: int, **overrides: Any)
         **overrides,
     }
     return StreamOptions(**options)
+
+
+def threads_of(settings: EncoderBlock) -> int:
+    """How many threads the encoder computes with."""
+    return settings.threads or default_threads()
 
 
 def default_threads() -> int:

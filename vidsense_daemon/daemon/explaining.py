@@ -67,7 +67,7 @@ class Explaining:
         self._state_dir = state_dir
         self._storage = storage
         block = settings.encoder
-        self._threads = block.threads or backends.default_threads()
+        self._threads = backends.threads_of(block)
         self._backend = backends.choose_encoder(block, state_dir=state_dir)
         self.encoder = backends.bare_encoder(block, backend=self._backend, state_dir=state_dir)
 
@@ -249,6 +249,5 @@ class Explaining:
                 None,
             )
             cosine = float("nan") if then is None else float(unit(mean) @ unit(then.pooled))
-            words = other.description.summary if other.description else other.event.prompt
-            near.append(Neighbour(other.event.id, at, other.event.trigger, words[:160], cosine))
+            near.append(Neighbour(other.event.id, at, other.event.trigger, other.words[:160], cosine))
         return near, "" if near else "no earlier event of this camera is stored"

@@ -32,7 +32,7 @@ def quantize_encoder(
         encoder.vision,
         camera_pictures(storage, picture_px=encoder.picture_px, count=frames),
         cache_dir=cache_dir(storage.state_dir),
-        threads=settings.threads or backends.default_threads(),
+        threads=backends.threads_of(settings),
         made_at=(clock or SystemClock()).now().isoformat(timespec="seconds"),
         say=say,
     )

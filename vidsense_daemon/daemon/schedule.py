@@ -30,9 +30,8 @@ _QUIET_HOUR = 4  # local time: fewest events, and most people asleep
 class Schedule:
     """The daemon's regular work; runs between entering and leaving.
 
-    ``encoder`` names whose windows the search index is kept of;
-    ``backups_kept`` of 0 makes no backups; without ``digest_at``, a local
-    time such as 07:30, nobody is sent a digest.
+    ``encoder`` names whose windows the search index is kept of; ``backups_kept`` of 0 makes no backups; without
+    ``digest_at``, a local time such as 07:30, nobody is sent a digest.
     """
 
     def __init__(
@@ -56,8 +55,7 @@ class Schedule:
         self._clock = clock
         self._log = structlog.get_logger()
         self._scheduler = BackgroundScheduler(
-            # the digest waits for a hook that is away: the others shall not wait for it
-            # and a training takes many minutes
+            # the digest waits for a hook that is away, and a training takes many minutes: the others wait for neither
             executors={name: ThreadPoolExecutor(1) for name in ("default", "digest", "learning")},
             # a server that slept through the hour does the work when it wakes, and once
             job_defaults={"coalesce": True, "misfire_grace_time": 6 * 3600, "max_instances": 1},

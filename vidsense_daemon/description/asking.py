@@ -14,7 +14,7 @@ from typing import Protocol
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.description.cleaning import plain
 from vidsense_daemon.description.describers.server import ModelServer
-from vidsense_daemon.description.telling import Cited, FindEvents, Told, Writer, listed, named, written_or
+from vidsense_daemon.description.telling import Cited, FindEvents, Told, Writer, counted, listed, named, written_or
 from vidsense_daemon.description.times import Span, span_in
 from vidsense_daemon.domain.events import EventRecord
 
@@ -84,7 +84,7 @@ class Questions:
             'events only, with their times. "events" are the numbers of the events that answer it. If none does, '
             "leave it empty."
         )
-        found = "1 event" if len(records) == 1 else f"{len(records)} events"
+        found = counted(records)
         return written_or(
             self._writer,
             records,

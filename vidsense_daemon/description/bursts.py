@@ -14,12 +14,11 @@ from typing import Protocol
 from vidsense_daemon.description.grounding import raised
 from vidsense_daemon.description.schema import Threat
 from vidsense_daemon.description.shots import PEAK
-from vidsense_daemon.domain.events import Description, EventRecord, Severity, StoredStill
+from vidsense_daemon.domain.events import Description, EventRecord, StoredStill
 
 # events of one camera that begin this close to each other are one story
 BURST_S = 60.0
 MOST_TOGETHER = 6
-_ORDER = tuple(Severity)
 
 
 class Bursts(Protocol):
@@ -36,7 +35,7 @@ def together(records: Sequence[EventRecord]) -> EventRecord:
     """
     if len(records) == 1:
         return records[0]
-    lead = max(records, key=lambda record: (_ORDER.index(record.event.severity), record.event.score))
+    lead = max(records, key=lambda record: (record.event.severity.rank, record.event.score))
     events = [record.event for record in sorted(records, key=lambda record: record.event.started_at)]
     event = replace(
         lead.event,

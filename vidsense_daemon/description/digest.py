@@ -16,6 +16,7 @@ from vidsense_daemon.description.telling import (
     FindEvents,
     Told,
     Writer,
+    counted,
     gravest_first,
     line,
     listed,
@@ -57,8 +58,7 @@ class Digests:
         if not records:
             return Told(text=f"{day:%A %Y-%m-%d}: nothing was seen{so_far}.")
         most = " (more were not counted)" if len(records) == _MOST_EVENTS else ""
-        found = "1 event" if len(records) == 1 else f"{len(records)} events"
-        counted = f"{day:%A %Y-%m-%d}: {found}{so_far}{most}.\n{self._by_camera(records)}"
+        counts = f"{day:%A %Y-%m-%d}: {counted(records)}{so_far}{most}.\n{self._by_camera(records)}"
         of_note = gravest_first(records)
         request = (
             "Sum up this day for the owner in two or three plain sentences: what mattered first, then what was usual. "
@@ -68,8 +68,8 @@ class Digests:
             self._writer,
             of_note[:_MOST_SHOWN],
             request,
-            tell=lambda cited: self._told(cited, counted),
-            otherwise=f"{counted}\n{listed(of_note[:_MOST_OF_NOTE], self._zone, with_day=False)}",
+            tell=lambda cited: self._told(cited, counts),
+            otherwise=f"{counts}\n{listed(of_note[:_MOST_OF_NOTE], self._zone, with_day=False)}",
         )
 
     def _by_camera(self, records: Sequence[EventRecord]) -> str:
@@ -86,6 +86,6 @@ class Digests:
         when = f"{times[0]:%H:%M}" if len(times) == 1 else f"{times[0]:%H:%M} to {times[-1]:%H:%M}"
         return f"{named(records[0].event.camera)}: {len(records)} ({counts}), {when}"
 
-    def _told(self, cited: Cited, counted: str) -> str:
+    def _told(self, cited: Cited, counts: str) -> str:
         lines = "\n".join(f"- {line(record, self._zone, with_day=False)}" for record in cited.records)
-        return "\n".join(part for part in (cited.text, counted, lines) if part)
+        return "\n".join(part for part in (cited.text, counts, lines) if part)

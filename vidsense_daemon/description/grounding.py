@@ -7,8 +7,7 @@ can score it on the event's own windows; a claim without support is kept, but ma
     z_j = (c_j · t − mean_k c_j · r_k) / std_k c_j · r_k          support = mean_j z_j
 
 Absolute scores do not do: whatever moves resembles every sentence about things more than an empty ground does
-(benchmarks/grounding.py). So a claim has to stand out among sentences about
-anything that could be there.
+(benchmarks/grounding.py). So a claim has to stand out among sentences about anything that could be there.
 
 D = dimension of the embedding space, N = claims, M = windows.
 """
@@ -35,7 +34,6 @@ REFERENCES = (
 )
 _MOST_CLAIMS = 16
 _RAISED = {Threat.MEDIUM: Severity.WARNING, Threat.HIGH: Severity.ALERT}
-_ORDER = tuple(Severity)
 
 
 class Evidence(Protocol):
@@ -121,4 +119,4 @@ def raised(severity: Severity, threat: Threat) -> Severity:
     Anybody can hold a sign before the camera that says "all is well".
     """
     wanted = _RAISED.get(threat, severity)
-    return max(severity, wanted, key=_ORDER.index)
+    return max(severity, wanted, key=lambda one: one.rank)

@@ -80,11 +80,10 @@ class Cited:
 def line(record: EventRecord, zone: tzinfo, *, with_day: bool = True) -> str:
     """One event in one line: when, where, what."""
     event = record.event
-    described = record.description.summary if record.description else ""
     at = event.started_at.astimezone(zone)
     when = f"{at:%a %Y-%m-%d %H:%M}" if with_day else f"{at:%H:%M}"
     grave = "" if severity_of(record) is Severity.INFO else f" ({severity_of(record).value})"
-    return plain(f"{when} {event.camera}{grave}: {described or event.prompt}", _LONGEST_LINE)
+    return plain(f"{when} {event.camera}{grave}: {record.words}", _LONGEST_LINE)
 
 
 def listed(records: Sequence[EventRecord], zone: tzinfo, *, with_day: bool = True) -> str:
@@ -92,18 +91,21 @@ def listed(records: Sequence[EventRecord], zone: tzinfo, *, with_day: bool = Tru
     return "\n".join(f"- {line(record, zone, with_day=with_day)} [{record.event.id}]" for record in records)
 
 
+def counted(records: Sequence[EventRecord]) -> str:
+    """How many they are, in words."""
+    return "1 event" if len(records) == 1 else f"{len(records)} events"
+
+
 def severity_of(record: EventRecord) -> Severity:
     """The event's own severity, or the one that its description has raised it to."""
-    order = tuple(Severity)
     raised = record.description.details.get("severity") if record.description else None
     described = Severity(raised) if raised in {severity.value for severity in Severity} else record.event.severity
-    return max(record.event.severity, described, key=order.index)
+    return max(record.event.severity, described, key=lambda severity: severity.rank)
 
 
 def gravest_first(records: Sequence[EventRecord]) -> list[EventRecord]:
     """Those that matter most, then those that were surest."""
-    order = tuple(Severity)
-    return sorted(records, key=lambda record: (-order.index(severity_of(record)), -record.event.score))
+    return sorted(records, key=lambda record: (-severity_of(record).rank, -record.event.score))
 
 
 class Writer:

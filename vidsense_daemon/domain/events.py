@@ -28,6 +28,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     ALERT = "alert"
 
+    @property
+    def rank(self) -> int:
+        """0 for the least."""
+        return tuple(Severity).index(self)
+
 
 class Source(StrEnum):
     """Where an event's frames came from."""
@@ -209,6 +214,11 @@ class EventRecord:
     acknowledged_at: datetime | None = None  # somebody has seen to it: people need not be told again
     opinion: Opinion | None = None
     clip: StoredClip | None = None  # none before it is complete, and for cameras without clips
+
+    @property
+    def words(self) -> str:
+        """What is said of it: the description's summary when there is one, else the trigger's sentence."""
+        return (self.description.summary.strip() if self.description else "") or self.event.prompt
 
 
 @dataclass(frozen=True, slots=True)

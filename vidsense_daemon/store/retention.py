@@ -29,7 +29,6 @@ _EVENTS_A_TRANSACTION = 100  # perception waits no longer than for these
 _WINDOWS_A_TRANSACTION = 2_000
 _PAGES_GIVEN_BACK = 2_000  # 33 MB of the database's free pages return to the disk at a time
 _ROUNDS_WHEN_FULL = 25
-_SEVERITIES = tuple(Severity)  # least first
 _MEDIA = (tables.stills, tables.clips)  # the tables of files
 
 
@@ -108,7 +107,7 @@ def plan(
     over = 0 if max_media_bytes is None else media_bytes - max_media_bytes
     left = sorted(
         (event for event in candidates if event.event_id not in gone),
-        key=lambda event: (_SEVERITIES.index(event.severity), event.ended_at),
+        key=lambda event: (event.severity.rank, event.ended_at),
     )
     for event in left:
         if freed >= max(over, lacking_bytes):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import ssl
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -18,10 +17,11 @@ import structlog
 from vidsense_daemon.alerts import homeassistant
 from vidsense_daemon.alerts.broker import Broker
 from vidsense_daemon.alerts.filters import Switches
+from vidsense_daemon.alerts.hooks.certificates import trusted_context
 from vidsense_daemon.alerts.payload import AlertJson, event_link, event_payload, payload_bytes
 from vidsense_daemon.alerts.stills import best_still_jpeg
 from vidsense_daemon.alerts.topics import OFF, OFFLINE, ON, ONLINE, Topics, checked_level, checked_prefix
-from vidsense_daemon.base.errors import ConfigError, DeliveryError
+from vidsense_daemon.base.errors import DeliveryError
 from vidsense_daemon.domain.events import Delivery, DeliveryPhase, EventRecord, EventState
 
 _LONGEST_SUSPENSION_MIN = 7 * 24 * 60.0
@@ -83,7 +83,7 @@ class Mqtt:
             client_id=client_id or f"{homeassistant.node_of(topic_prefix)}-{socket.gethostname()}",
             username=username,
             password=password,
-            tls=_tls_context(name, ca_file) if tls else None,
+            tls=trusted_context(ca_file, hook=name) if tls else None,
             keepalive_s=keepalive_s,
             will=(self._topics.available, OFFLINE),
             subscriptions=self._subscriptions(),
@@ -258,10 +258,3 @@ def _checked_cameras(name: str, cameras: Mapping[str, Sequence[str]]) -> dict[st
         for trigger in triggers:
             checked_level(trigger, what=f"hook {name!r}: trigger")
     return {camera: tuple(triggers) for camera, triggers in cameras.items()}
-
-
-def _tls_context(name: str, ca_file: str | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"hook {name!r}: ca_file {ca_file} cannot be used: {error}") from error

@@ -19,6 +19,7 @@ import httpx
 
 from vidsense_daemon import __version__
 from vidsense_daemon.alerts.announcement import Announcement, announcement_bytes
+from vidsense_daemon.alerts.hooks.certificates import trusted_context
 from vidsense_daemon.alerts.hooks.deadline import Deadline
 from vidsense_daemon.alerts.payload import add_links, event_payload, message_id, payload_bytes
 from vidsense_daemon.alerts.signatures import Signer
@@ -202,7 +203,4 @@ def _is_at_home(parts: SplitResult) -> bool:
 def _tls_context(name: str, ca_file: str | None) -> ssl.SSLContext:
     if ca_file is None:
         return httpx.create_ssl_context(trust_env=False)
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"hook {name!r}: ca_file {ca_file} cannot be used: {error}") from error
+    return trusted_context(ca_file, hook=name)

@@ -28,6 +28,10 @@ from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.description.cleaning import plain
 from vidsense_daemon.description.describers.private_loop import PrivateLoop
 from vidsense_daemon.description.describers.server import (
+    CONNECT_TIMEOUT_S,
+    LONGEST_REASON,
+    LOOK_TIMEOUT_S,
+    WRITE_TIMEOUT_S,
     InstalledModel,
     LoadedModel,
     Question,
@@ -44,10 +48,6 @@ DEFAULT_MODEL = "llava:7b-v1.6-mistral-q2_K"
 _UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError)
 # everything that it raises when the server is not as it should be
 _FAILURES = (ollama.ResponseError, ConnectionError, httpx.HTTPError, *_UNREADABLE)
-_CONNECT_TIMEOUT_S = 3.0
-_WRITE_TIMEOUT_S = 10.0
-_LOOK_TIMEOUT_S = 10.0
-_LONGEST_REASON = 300
 # checking the digest of a large model on a slow disk takes minutes, in which Ollama sends nothing
 _PULL_SILENCE_S = 600.0
 _PULLED = "success"
@@ -93,7 +93,7 @@ class Ollama:
             raise DescriberUnavailableError(
                 f"{self.model} can no longer be loaded by Ollama 0.30 and newer; choose another model"
             )
-        shown = self._run(lambda client: client.show(self.model), timeout_s=_LOOK_TIMEOUT_S)
+        shown = self._run(lambda client: client.show(self.model), timeout_s=LOOK_TIMEOUT_S)
         capabilities = shown.capabilities or []
         if capabilities and "vision" not in capabilities:
             raise DescriberUnavailableError(
@@ -121,7 +121,7 @@ class Ollama:
         return self._run(lambda client: self._chat(client, served, question), timeout_s=timeout_s)
 
     def loaded(self) -> list[LoadedModel]:
-        answer = self._run(lambda client: client.ps(), timeout_s=_LOOK_TIMEOUT_S)
+        answer = self._run(lambda client: client.ps(), timeout_s=LOOK_TIMEOUT_S)
         return [
             LoadedModel(
                 name=model.model or model.name or "",
@@ -134,7 +134,7 @@ class Ollama:
 
     def installed(self) -> list[InstalledModel]:
         """What lies on the server's disk, whatever the operator has chosen; largest first."""
-        answer = self._run(lambda client: client.list(), timeout_s=_LOOK_TIMEOUT_S)
+        answer = self._run(lambda client: client.list(), timeout_s=LOOK_TIMEOUT_S)
         models = [
             InstalledModel(
                 name=model.model or "",
@@ -153,12 +153,12 @@ class Ollama:
             DescriberUnavailableError: no Ollama is there.
             DescriberError: it did not arrive; started again, Ollama goes on where it was.
         """
-        timeout = httpx.Timeout(_PULL_SILENCE_S, connect=_CONNECT_TIMEOUT_S)
+        timeout = httpx.Timeout(_PULL_SILENCE_S, connect=CONNECT_TIMEOUT_S)
         status = ""
         with ollama.Client(self._url, timeout=timeout, trust_env=False, follow_redirects=False) as client:
             try:
                 for step in client.pull(self.model, stream=True):
-                    status = plain(step.status or "", _LONGEST_REASON)
+                    status = plain(step.status or "", LONGEST_REASON)
                     yield PullProgress(status, total_bytes=step.total, completed_bytes=step.completed or 0)
             except _ABSENT as error:
                 self._raise_translated(error)
@@ -211,7 +211,7 @@ class Ollama:
     def _run(self, request: Callable[[ollama.AsyncClient], Coroutine[Any, Any, T]], *, timeout_s: float) -> T:
         async def with_client() -> T:
             # no read timeout: the first token, the silence after it and the whole are bounded by asyncio
-            timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S, write=_WRITE_TIMEOUT_S)
+            timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
             async with ollama.AsyncClient(
                 self._url,
                 timeout=timeout,
@@ -293,4 +293,4 @@ def _reason(error: Exception) -> str:
     if isinstance(inner, Mapping):
         found = inner.get("error", inner)
         text = str(found.get("message", found) if isinstance(found, Mapping) else found)
-    return plain(url_credentials(text), _LONGEST_REASON) or type(error).__name__
+    return plain(url_credentials(text), LONGEST_REASON) or type(error).__name__

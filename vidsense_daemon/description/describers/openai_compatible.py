@@ -19,15 +19,20 @@ from vidsense_daemon.base.errors import DescriberError, DescriberUnavailableErro
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.description.cleaning import plain
 from vidsense_daemon.description.describers.private_loop import PrivateLoop
-from vidsense_daemon.description.describers.server import LoadedModel, Question, Reply, ServedModel
+from vidsense_daemon.description.describers.server import (
+    CONNECT_TIMEOUT_S,
+    LONGEST_REASON,
+    LOOK_TIMEOUT_S,
+    WRITE_TIMEOUT_S,
+    LoadedModel,
+    Question,
+    Reply,
+    ServedModel,
+)
 from vidsense_daemon.description.families import family_of
 
 BACKEND = "openai"
 
-_CONNECT_TIMEOUT_S = 3.0
-_WRITE_TIMEOUT_S = 10.0
-_LOOK_TIMEOUT_S = 10.0
-_LONGEST_REASON = 300
 _MARK = "[img]"
 _DATA = "data:"
 _DONE = "[DONE]"
@@ -66,7 +71,7 @@ class OpenAiCompatible:
             await _raise_for_status(answer)
             return [str(row["id"]) for row in answer.json()["data"]]
 
-        served = self._run(names, timeout_s=_LOOK_TIMEOUT_S)
+        served = self._run(names, timeout_s=LOOK_TIMEOUT_S)
         if self.model not in served:
             raise DescriberUnavailableError(
                 f"{self._where} does not serve {self.model}, but {', '.join(served[:5]) or 'no model'}; "
@@ -130,7 +135,7 @@ class OpenAiCompatible:
 
     def _run(self, request: Callable[[httpx.AsyncClient], Coroutine[Any, Any, T]], *, timeout_s: float) -> T:
         async def with_client() -> T:
-            timeout = httpx.Timeout(None, connect=_CONNECT_TIMEOUT_S, write=_WRITE_TIMEOUT_S)
+            timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
             async with httpx.AsyncClient(
                 timeout=timeout, headers=self._headers, trust_env=False, verify=self._url.startswith("https:")
             ) as client:
@@ -226,4 +231,4 @@ def _reason_of(answer: httpx.Response) -> str:
 
 
 def _cut(text: str) -> str:
-    return plain(url_credentials(text), _LONGEST_REASON)
+    return plain(url_credentials(text), LONGEST_REASON)

@@ -13,6 +13,10 @@ from typing import Any, Protocol
 
 from vidsense_daemon.description.families import Family
 
+CONNECT_TIMEOUT_S = 3.0
+WRITE_TIMEOUT_S = 10.0
+LOOK_TIMEOUT_S = 10.0  # for what a server says of itself without loading anything
+LONGEST_REASON = 300  # letters kept of its errors
 _LETTERS_A_TOKEN = 6  # more than any language needs
 
 

@@ -18,7 +18,7 @@ from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.perception.runtimes import in_openvino
 from vidsense_daemon.perception.runtimes.choosing import measured_ms
-from vidsense_daemon.perception.runtimes.gate import LEAST_MEAN_COSINE, LEAST_WORST_COSINE, compared
+from vidsense_daemon.perception.runtimes.gate import LEAST_MEAN_COSINE, LEAST_WORST_COSINE, Agreement, compared
 from vidsense_daemon.perception.runtimes.in_openvino import (
     FOLDER,
     Card,
@@ -67,10 +67,7 @@ def quantize(
     try:
         say(f"converting, then calibrating on {len(shown)} pictures of {', '.join(calibration.cameras)}")
         graph = in_eight_bits(converted(model, folder=path.parent), model, shown)
-        exact, tower = TorchTower(model), OpenVinoTower(graph, precision="int8", threads=threads)
-        expected, _ = embed(exact, held_back)
-        agrees = compared(tower, expected, held_back)
-        before_ms, after_ms = measured_ms([exact, tower], held_back)
+        agrees, before_ms, after_ms = _judged(graph, model, held_back, threads=threads)
         say(f"{agrees}, on {len(held_back)} other pictures; {before_ms:.1f} ms a picture before, {after_ms:.1f} ms now")
         if not agrees.holds:
             raise ConfigError(
@@ -93,6 +90,16 @@ def quantize(
     except RuntimeUnusableError as error:
         raise ConfigError(f"cannot quantize this encoder: {error}") from error
     return card
+
+
+def _judged(
+    graph: Any, model: VisionModel, held_back: Sequence[Picture], *, threads: int
+) -> tuple[Agreement, float, float]:
+    """How far ``graph`` says what the model's float32 says, and the milliseconds a picture of float32 and of it."""
+    exact, tower = TorchTower(model), OpenVinoTower(graph, precision="int8", threads=threads)
+    expected, _ = embed(exact, held_back)
+    before_ms, after_ms = measured_ms([exact, tower], held_back)
+    return compared(tower, expected, held_back), before_ms, after_ms
 
 
 def in_eight_bits(graph: Any, model: VisionModel, pictures: Sequence[Picture]) -> Any:
