@@ -233,3 +233,24 @@ def test_a_failed_description_is_shown_with_its_reason(locked: House, program: h
     description = program.get(f"/api/events/{id_}").json()["description"]
 
     assert description["status"] == "failed"
+
+
+def test_a_parameter_that_would_be_passed_over_is_refused(program: httpx.Client) -> None:
+    """A misspelt filter must not return everything: the answer names it and what there is."""
+    for address, says in (
+        ("/api/events?camra=yard", "query.camra: no such parameter here; there are camera, trigger, label,"),
+        ("/api/events?camera=yard&camera=door", "query.camera: stands 2 times, and one is taken"),
+        ("/api/search?q=cat&since=5", "query.since: no such parameter here; there are q, camera, since_ms,"),
+        ("/api/cameras?name=yard", "query.name: this address takes no parameters"),
+        ("/api/events/stream?from=1", "query.from: no such parameter here; there are since"),
+    ):
+        answer = program.get(address)
+
+        assert answer.status_code == 422
+        assert says in answer.json()["detail"]
+        assert answer.json()["mistakes"][0]["where"] in says
+
+
+def test_a_page_passes_over_what_was_appended_to_its_link(client: httpx.Client) -> None:
+    """Messengers append parameters of their own; the page is shown all the same."""
+    assert client.get("/?utm_source=mail", headers={"accept": "text/html"}).status_code == 200

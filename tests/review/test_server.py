@@ -13,7 +13,7 @@ from vidsense_daemon.base.errors import TransientError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.ports import Ports
-from vidsense_daemon.review.server import ReviewServer
+from vidsense_daemon.review.server import ReviewServer, listen
 
 from .house import House
 
@@ -71,3 +71,11 @@ def test_ready_means_loaded_and_alive(tmp_path: Path) -> None:
 
     assert (ready.status_code, ready.json()) == (503, {"status": "stuck", "stuck": ["perception"]})
     assert live.status_code == 200
+
+
+def test_an_answer_leaves_at_once() -> None:
+    """Headers and body leave in two pieces; the second does not wait until the visitor's kernel acknowledges the first."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        taken, _ = listener.accept()
+        with taken:
+            assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.staticfiles import StaticFiles
 
 from vidsense_daemon import __version__
@@ -17,10 +17,12 @@ from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.events_api import EventsApi
 from vidsense_daemon.review.forms import EventForms, LoginForms
 from vidsense_daemon.review.guard import Guard, KnownNames
+from vidsense_daemon.review.heads import HeadAsGet
 from vidsense_daemon.review.health import Health
 from vidsense_daemon.review.listing import Listing
 from vidsense_daemon.review.metrics import Metrics
 from vidsense_daemon.review.pages import Pages
+from vidsense_daemon.review.parameters import only_known_parameters
 from vidsense_daemon.review.ports import Ports
 from vidsense_daemon.review.questions_api import QuestionsApi
 from vidsense_daemon.review.rendering import Rendering
@@ -55,20 +57,25 @@ def build_app(
     rendering = Rendering(zone=zone)
     events = EventsApi(ports, listing=listing, clock=clock)
     pages = Pages(ports, board=board, listing=listing, rendering=rendering, access=access, zone=zone, clock=clock)
-    rooms = (
-        Health(ports),
-        Metrics(ports, board=board, clock=clock),
+    api = (
         EventStream(archive=ports.archive, listing=listing, is_ending=is_ending),  # before events: `stream` is no id
         events,
         SystemApi(ports, board=board),
         QuestionsApi(ports, listing=listing, clock=clock),
+    )
+    others = (
+        Health(ports),
+        Metrics(ports, board=board, clock=clock),
         pages,
         EventForms(events, ports=ports, clock=clock),
         LoginForms(access, rendering=rendering, secure_cookies=secure_cookies),
     )
-    for room in rooms:
-        app.include_router(room.router())
+    for room in api:
+        app.include_router(room.router(), dependencies=[Depends(only_known_parameters)])
+    for other in others:
+        app.include_router(other.router())
     app.mount("/static", StaticFiles(directory=_STATIC))
     problems.install(app, page=pages.problem)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Guard, access=access, names=names, secure_cookies=secure_cookies)
     return app

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from vidsense_daemon import __version__
 from vidsense_daemon.review.board import CameraBoard
-from vidsense_daemon.review.events_api import needed
+from vidsense_daemon.review.events_api import AtMsQuery, needed
 from vidsense_daemon.review.media import jpeg_response
 from vidsense_daemon.review.ports import Liveness, Ports
 from vidsense_daemon.review.problems import Problem, may_answer
@@ -71,8 +71,11 @@ class SystemApi:
             raise Problem(404, f"there is no camera {name}")
         return camera_json(sight)
 
-    def still(self, name: CameraName) -> Response:
-        """The newest still of a camera: when something last moved, or of the last minute when nothing does."""
+    def still(self, name: CameraName, at: AtMsQuery = None) -> Response:  # noqa: ARG002 - read by the browser's cache
+        """The newest still of a camera: when something last moved, or of the last minute when nothing does.
+
+        ``at`` changes nothing: it only makes another address of it, for who wants to get past a cache.
+        """
         sight = self._board.camera(name)
         if sight is None or sight.still is None:
             raise Problem(404, f"there is no still of a camera {name} yet")
