@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 
@@ -218,3 +219,40 @@ def test_a_worker_that_never_started_has_ended() -> None:
 
     assert trial.worker.join(0) is True
     assert trial.worker.is_live() is False
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (MemoryError(), "MemoryMax="),
+        (RuntimeError("could not create a primitive"), "MemoryMax="),
+        (OSError(errno.EMFILE, "Too many open files"), "LimitNOFILE="),
+        (RuntimeError("can't start new thread"), "TasksMax="),
+    ],
+)
+def test_what_has_run_out_is_named_instead_of_the_place_that_noticed(
+    error: Exception, named: str, log: list[structlog.typing.EventDict]
+) -> None:
+    """The owner reads which limit to raise, in the log and in the reason of the end; no traceback."""
+    trial = Trial(*[fails_with(error)] * 3).run()
+
+    [(status, reason)] = trial.fatal
+    assert status == EXIT_FAILED
+    assert named in reason
+    failed = [line for line in log if line["event"] == "worker_failed"]
+    assert all(named in line["reason"] and "exc_info" not in line for line in failed)
+    assert len(failed) == 3
+
+
+def test_what_it_waits_for_is_said_once(log: list[structlog.typing.EventDict]) -> None:
+    """A database that is locked for an hour gives one line for each worker, and one more when it happens again."""
+
+    def works() -> None:
+        trial.worker.worked()
+        raise StreamError("no answer")
+
+    trial = Trial(*[fails_with(StreamError("no answer"))] * 3, works)
+    trial.run()
+
+    waits = [line["log_level"] for line in log if line["event"] == "worker_waiting"]
+    assert waits == ["warning", "debug", "debug", "warning"]

@@ -16,7 +16,7 @@ from store.scenes import NOON, Rooms, ended, event, open_rooms, still, window, w
 from vidsense_daemon.alerts.worker import AlertDelivery
 from vidsense_daemon.base.clock import SystemClock
 from vidsense_daemon.base.errors import DeliveryError, PermanentError
-from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, WakingSink, try_hook
+from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, try_hook
 from vidsense_daemon.daemon.backends import resolved_cameras
 from vidsense_daemon.domain.events import DeliveryPhase, Severity
 from vidsense_daemon.settings.load import parse
@@ -156,7 +156,7 @@ def test_after_an_acknowledgement_the_words_are_not_told(tmp_path: Path) -> None
 
 
 def test_the_outbox_is_looked_into_as_soon_as_something_is_stored(tmp_path: Path) -> None:
-    """Woken after the commit: openings, ends and words do not wait for the next look."""
+    """Woken after the commit: words do not wait for the next look."""
     woken: list[bool] = []
     rooms = open_rooms(tmp_path / "state")
     far = datetime(2099, 1, 1).astimezone()
@@ -164,15 +164,14 @@ def test_the_outbox_is_looked_into_as_soon_as_something_is_stored(tmp_path: Path
     def wake() -> None:
         woken.append(bool(rooms.deliveries.due(far, 10)))  # from here it sees what is committed
 
-    sink, queue = WakingSink(rooms.events, wake), WakingQueue(rooms.descriptions, wake)
-    sink.opened(event(EVENT_ID), still(), window())
-    sink.extended(event(EVENT_ID))
-    sink.closed(ended(event(EVENT_ID)), [], window())
+    queue = WakingQueue(rooms.descriptions, wake)
+    rooms.events.opened(event(EVENT_ID), still(), window())
+    rooms.events.closed(ended(event(EVENT_ID)), [], window())
     assert queue.claim(NOON) is not None
     queue.finish(EVENT_ID, words(), NOON)
     rooms.close()
 
-    assert woken == [True, True, True]
+    assert woken == [True]
 
 
 def test_a_trial_over_mqtt_leaves_the_running_daemon_alone(tmp_path: Path) -> None:

@@ -109,6 +109,16 @@ def test_a_credential_that_is_no_line_of_text_is_refused(tmp_path: Path, content
         Substitution({"CREDENTIALS_DIRECTORY": str(tmp_path)})("{CAM_PASSWORD}")
 
 
+@pytest.mark.parametrize("kind", ["environment", "credential"])
+def test_an_empty_value_is_refused(tmp_path: Path, kind: str) -> None:
+    """A password that nobody has filled in is a mistake now, not a camera that refuses for no visible reason."""
+    (tmp_path / "CAM_PASSWORD").write_text("\n")
+    substitute = Substitution({"CAM_PASSWORD": ""} if kind == "environment" else {}, beside=tmp_path)
+
+    with pytest.raises(SubstitutionError, match=r"\{CAM_PASSWORD\} is empty"):
+        substitute("rtsp://admin:{CAM_PASSWORD}@camera/")
+
+
 def test_no_name_leaves_the_credentials_folder(tmp_path: Path) -> None:
     """`{../x}` is not a name."""
     (tmp_path / "inner").mkdir()

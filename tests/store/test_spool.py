@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from fakes import wait_until
 from sqlalchemy.exc import IntegrityError
+from structlog.testing import capture_logs
 
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import Delivery, Source
@@ -59,8 +63,9 @@ def test_events_are_kept_while_the_database_is_away_and_stored_in_order_after(
     tool.execute("BEGIN IMMEDIATE")
     spool.opened(event("1-a"), still(), window(1))
     spool.closed(ended(event("1-a")), [still("peak")], window(2))
-    assert spool.degraded_since is not None
     assert not spool.settle()
+    degraded_since = spool.degraded_since
+    assert degraded_since is not None
     tool.execute("ROLLBACK")
 
     assert spool.settle()
@@ -128,7 +133,7 @@ def test_order_is_kept_when_the_database_comes_back_in_between(rooms: Rooms, too
     spool.closed(ended(event("1-a")), [], window(2))
     assert rooms.archive.get("1-a") is None
 
-    spool.settle()
+    assert spool.settle()
     changes = rooms.archive.newer_than(0)
     assert [change.kind for change in changes] == ["opened", "closed"]
 
@@ -153,7 +158,100 @@ def test_a_replay_is_spooled_but_alerts_nobody(rooms: Rooms, tool: sqlite3.Conne
 
 def test_a_database_that_is_gone_is_no_reason_to_spool(rooms: Rooms) -> None:
     """It won't come back by itself: the daemon has to end, and its next start has to look."""
+    spool = EventSpool(rooms.events)
     rooms.database.path.rename(rooms.state_dir / "moved")
+    spool.opened(event("1-a"), None, window(1))
     with pytest.raises(DatabaseFaultError) as caught:
-        EventSpool(rooms.events).opened(event("1-a"), None, window(1))
+        spool.settle()
     assert caught.value.fault is Fault.GONE
+    assert not isinstance(caught.value, DatabaseUnavailableError)
+
+
+def test_perception_does_not_wait_for_a_commit(tmp_path: Path) -> None:
+    """Another program sits on the lock, and the writer waits for it: whoever sees something goes on at once."""
+    rooms = open_rooms(tmp_path / "state", busy_limit_s=60)
+    spool = EventSpool(rooms.events, hooks_for=phone)
+    writer = Worker("db-writer", spool.write_behind, on_fatal=lambda _status, _reason: None)
+    with closing(sqlite3.connect(rooms.database.path, isolation_level=None)) as tool:
+        tool.execute("BEGIN IMMEDIATE")
+        writer.start()
+        spool.opened(event("1-a"), still(), window(1))
+        spool.closed(ended(event("1-a")), [], window(2))
+        assert (spool.waiting(), rooms.archive.get("1-a")) == (2, None)
+        tool.execute("ROLLBACK")
+        wait_until(lambda: spool.waiting() == 0)
+    writer.ask_to_stop()
+
+    assert writer.join(10)
+    assert [change.kind for change in rooms.archive.newer_than(0)] == ["opened", "closed"]
+    rooms.close()
+
+
+def test_a_hook_told_while_the_store_waits_for_the_lock_is_not_told_again(tmp_path: Path) -> None:
+    """The store looks at who was told when it stores, not when it begins to wait."""
+    rooms = open_rooms(tmp_path / "state", busy_limit_s=60)
+    spool = EventSpool(rooms.events, hooks_for=phone)
+    outbox = SpooledOutbox(rooms.deliveries, spool)
+    with closing(sqlite3.connect(rooms.database.path, isolation_level=None)) as tool, capture_logs() as lines:
+        tool.execute("BEGIN IMMEDIATE")
+        spool.opened(event("1-a"), still(), window(1))
+        storing = threading.Thread(target=spool.settle)
+        storing.start()
+        wait_until(lambda: any(line["event"] == "database_locked" for line in lines))
+        (delivery,) = due(outbox)
+        outbox.sent(delivery.id, datetime.now(UTC))
+        tool.execute("ROLLBACK")
+        storing.join()
+
+    assert due(outbox) == []
+    assert rooms.archive.counts()["deliveries_pending"] == 0
+    assert [line["event"] for line in lines] == ["database_locked", "database_unlocked"]
+    rooms.close()
+
+
+def test_an_alert_that_was_sent_holds_up_no_other_while_the_database_is_away(
+    rooms: Rooms, tool: sqlite3.Connection
+) -> None:
+    """That it was sent is stored later; meanwhile it is not sent again, and the next one is not kept waiting."""
+    spool = EventSpool(rooms.events, hooks_for=phone)
+    outbox = SpooledOutbox(rooms.deliveries, spool)
+    for event_id in ("1-a", "2-b", "3-c"):
+        spool.opened(event(event_id), None, window(1))
+    spool.settle()
+    first, second, third = due(outbox)
+    tool.execute("BEGIN IMMEDIATE")
+    outbox.sent(first.id, datetime.now(UTC))
+    outbox.postpone(second.id, "503", datetime.now(UTC) + timedelta(hours=1))
+    assert [delivery.event_id for delivery in due(outbox)] == ["3-c"]
+    outbox.give_up(third.id, "410", datetime.now(UTC))
+    tool.execute("ROLLBACK")
+    assert spool.settle()
+
+    assert due(outbox) == []
+    assert rooms.archive.counts()["deliveries_pending"] == 1
+
+
+def test_the_outbox_is_looked_into_as_soon_as_something_is_stored(rooms: Rooms) -> None:
+    """Woken after the commit: an alert does not wait for the next look."""
+    woken: list[int] = []
+    spool = EventSpool(
+        rooms.events, hooks_for=phone, on_owed=lambda: woken.append(rooms.archive.counts()["deliveries_pending"])
+    )
+    spool.opened(event("1-a"), None, window(1))
+    spool.settle()
+
+    assert woken == [1]
+
+
+def test_a_stop_waits_for_nobody_who_sits_on_the_lock(tmp_path: Path) -> None:
+    """Ten seconds are promised; how much could not be stored is known then."""
+    rooms = open_rooms(tmp_path / "state", busy_limit_s=60)
+    spool = EventSpool(rooms.events)
+    with closing(sqlite3.connect(rooms.database.path, isolation_level=None)) as tool:
+        tool.execute("BEGIN IMMEDIATE")
+        spool.opened(event("1-a"), None, window(1))
+        rooms.database.hurry()
+
+        assert not spool.settle()
+        assert spool.waiting() == 1
+    rooms.close()

@@ -4,7 +4,8 @@
     ConfigError     the daemon ends with status 78: trying again cannot help
     TransientError  logged once, the worker waits with backoff and jitter and runs again
     StoreError      that is not transient: the database is gone or damaged; the daemon ends with status 1 and says so
-    anything else   a defect: logged with its traceback, the worker runs again; three in ten minutes end the daemon
+    anything else   a defect, or a shortage of memory and the like: logged with its traceback or with what is missing,
+                    the worker runs again; three in ten minutes end the daemon
 
 `except Exception` stands here and nowhere else. The watchdog asks `beat_age_s` of every worker.
 """
@@ -20,6 +21,7 @@ import structlog
 from vidsense_daemon.base.backoff import Backoff
 from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, StoreError, TransientError
+from vidsense_daemon.base.shortage import shortage_of
 
 _DEFECTS_ALLOWED = 3
 _DEFECTS_WITHIN_S = 600.0
@@ -49,6 +51,7 @@ class Worker:
         self._on_fatal = on_fatal
         self._clock = clock or SystemClock()
         self._backoff = backoff or Backoff(first_s=0.5, cap_s=60)
+        self._waits_for = ""  # said already
         self._defects_mono_s: deque[float] = deque(maxlen=_DEFECTS_ALLOWED)
         self._beat_mono_s = self._clock.mono_s()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -65,6 +68,7 @@ class Worker:
     def worked(self) -> None:
         """Say that something succeeded: the next transient error waits the shortest time again."""
         self._backoff.reset()
+        self._waits_for = ""
 
     def beat_age_s(self) -> float:
         return self._clock.mono_s() - self._beat_mono_s
@@ -92,15 +96,22 @@ class Worker:
                 return
             except TransientError as error:
                 wait_s = error.retry_after_s or self._backoff.next_s()
-                self._log.warning("worker_waiting", reason=str(error), wait_s=round(wait_s, 1))
+                tell = self._log.debug if str(error) == self._waits_for else self._log.warning
+                tell("worker_waiting", reason=str(error), wait_s=round(wait_s, 1))
+                self._waits_for = str(error)
                 self._rest(wait_s)
             except StoreError as error:  # and not transient: a lost or damaged file
                 self._on_fatal(EXIT_FAILED, str(error))
                 return
-            except Exception:  # noqa: BLE001 - the one catch-all of the house: a defect must not end a thread unseen
-                self._log.exception("worker_failed")
+            except Exception as error:  # noqa: BLE001 - the one catch-all of the house: no thread ends unseen
+                missing = shortage_of(error)
+                if missing:
+                    self._log.error("worker_failed", reason=missing, error=str(error) or type(error).__name__)
+                else:
+                    self._log.exception("worker_failed")
                 if self._too_many_defects():
-                    self._on_fatal(EXIT_FAILED, f"{self.name} failed {_DEFECTS_ALLOWED} times in ten minutes")
+                    why = f": {missing}" if missing else ""
+                    self._on_fatal(EXIT_FAILED, f"{self.name} failed {_DEFECTS_ALLOWED} times in ten minutes{why}")
                     return
                 self._rest(self._backoff.next_s())
 

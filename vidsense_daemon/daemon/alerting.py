@@ -1,6 +1,6 @@
 """Everything between a stored event and the people: who wants it, when the outbox is looked into, the brokers' lives.
 
-    perception ──► WakingSink ──► store ───┐
+    perception ──► EventSpool ──► store ───┐
     description ─► WakingQueue ─► store ───┴─► a row in the outbox, committed, then a wake-up ─► AlertDelivery ─► hooks
 
 The store asks `Alerting.hooks_for` inside the transaction that keeps the event. Without the wake-ups an alert would
@@ -20,9 +20,8 @@ from vidsense_daemon.base.clock import Clock, SystemClock
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon.hooks import build_hook, spare_people, wishes
-from vidsense_daemon.domain.events import DeliveryPhase, Description, Event, EventRecord, EventStill
-from vidsense_daemon.domain.ports import DescriptionQueue, EventSink, Hook, Outbox
-from vidsense_daemon.domain.windows import Window
+from vidsense_daemon.domain.events import DeliveryPhase, Description, Event, EventRecord
+from vidsense_daemon.domain.ports import DescriptionQueue, Hook, Outbox
 from vidsense_daemon.settings.hooks import MqttHook, NamedHook, PeopleHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings
@@ -102,32 +101,6 @@ class Alerting:
         """Show what changes by itself; to be called about once a minute or oftener: only news are published."""
         for broker in self._brokers:
             broker.refresh()
-
-
-class WakingSink:
-    """An `EventSink` that wakes the delivery once the store has committed."""
-
-    def __init__(self, sink: EventSink, wake: Callable[[], None]) -> None:
-        self._sink = sink
-        self._wake = wake
-
-    def opened(self, event: Event, first: EventStill | None, window: Window) -> None:
-        """As the sink's; hooks may be owed it."""
-        self._sink.opened(event, first, window)
-        self._wake()
-
-    def extended(self, event: Event) -> None:
-        """As the sink's."""
-        self._sink.extended(event)
-
-    def closed(self, event: Event, stills: Sequence[EventStill], window: Window) -> None:
-        """As the sink's; hooks may be owed it."""
-        self._sink.closed(event, stills, window)
-        self._wake()
-
-    def observed(self, window: Window, encoder: str) -> None:
-        """As the sink's."""
-        self._sink.observed(window, encoder)
 
 
 class WakingQueue:

@@ -25,14 +25,25 @@ from vidsense_daemon.domain.windows import Window
 from vidsense_daemon.store.clips import ClipStore
 from vidsense_daemon.store.space import free_bytes
 
+Later = Callable[[Callable[[], None]], None]
+
+
+def at_once(work: Callable[[], None]) -> None:
+    """Do it now."""
+    work()
+
 
 class Clipping:
     """A `ClipCutter` for the cameras that have clips; every method is thread-safe."""
 
-    def __init__(self, clips: ClipStore, *, min_free_bytes: Callable[[], int]) -> None:
-        """With less than ``min_free_bytes`` on the disk no clip begins: events and stills need the room more."""
+    def __init__(self, clips: ClipStore, *, min_free_bytes: Callable[[], int], later: Later = at_once) -> None:
+        """With less than ``min_free_bytes`` on the disk no clip begins: events and stills need the room more.
+
+        ``later`` has a clip kept in its turn: a camera's thread that waited for the database would seem to be stalled.
+        """
         self._clips = clips
         self._min_free_bytes = min_free_bytes
+        self._later = later
         self._cameras: dict[str, CameraSupervisor] = {}
         self._with_clips: set[str] = set()
         self._making: dict[str, str] = {}  # event id → camera
@@ -89,6 +100,9 @@ class Clipping:
             known = self._making.pop(clip.event_id, None)
         if known is None:
             return  # nobody asked for it: the process reads what strangers send, and is believed nothing else
+        self._later(lambda: self._keep(clip))
+
+    def _keep(self, clip: CutClip) -> None:
         try:
             self._clips.keep(clip.event_id, started_at=clip.started_at, duration_s=clip.duration_s)
         except StoreError as error:

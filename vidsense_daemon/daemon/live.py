@@ -23,7 +23,7 @@ from vidsense_daemon.base.errors import EXIT_OK, ConfigError
 from vidsense_daemon.base.notify import ServiceNotifier
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.daemon import backends, describing
-from vidsense_daemon.daemon.alerting import Alerting, WakingQueue, WakingSink
+from vidsense_daemon.daemon.alerting import Alerting, WakingQueue
 from vidsense_daemon.daemon.cameras import WatchedCameras
 from vidsense_daemon.daemon.clipping import Clipping, ClippingSink
 from vidsense_daemon.daemon.crew import Crew
@@ -125,6 +125,7 @@ class Daemon:
                 hooks_for=lambda event, phase: self._alerting.hooks_for(event, phase),  # a reload may change who it is
                 after_unclean_exit=lock.after_unclean_exit,
                 heal_from=backends.backup_folder(self._settings.backup, self._state_dir),
+                on_owed=self._wake,
                 clock=self._clock,
             )
             try:
@@ -148,13 +149,15 @@ class Daemon:
 
     def _run_workers(self, storage: Storage) -> None:
         clipping = self._clipping = Clipping(
-            storage.clips, min_free_bytes=lambda: backends.least_free_bytes(self._settings.retention)
+            storage.clips,
+            min_free_bytes=lambda: backends.least_free_bytes(self._settings.retention),
+            later=storage.spool.in_turn,
         )
         perception = LivePerception(
             self._settings,
             cameras=self._cameras,
             storage=storage,
-            sink=ClippingSink(WakingSink(storage.spool, self._wake), clipping),
+            sink=ClippingSink(storage.spool, clipping),
             is_enabled=lambda camera, trigger: self._alerting.is_enabled(camera, trigger),
             learning=self._learning,
             pace=Pace(
@@ -182,8 +185,9 @@ class Daemon:
                 if self._reload_wanted.is_set():
                     description = self._reload(storage, perception, description)
         self._notifier.stopping()
-        self._stop(description)
-        storage.clips.adopt_left(self._clock.now())  # of events that were going on
+        self._stop(storage, description)
+        if not storage.spool.waiting():
+            storage.clips.adopt_left(self._clock.now())  # of events that were going on
 
     def _review(self, settings: Settings, storage: Storage, perception: LivePerception) -> ReviewServer:
         return build_review(
@@ -315,14 +319,17 @@ class Daemon:
                     self._log.info("recordings_ended")
                     self._ending.set()
 
-    def _stop(self, description: DescriptionWork) -> None:
+    def _stop(self, storage: Storage, description: DescriptionWork) -> None:
         """Each stage in the order of the stream, so that what is under way still arrives; what hangs is left behind."""
         deadline_mono_s = time.monotonic() + _STOP_WITHIN_S
         self._learning.close()
+        storage.database.hurry()
         for stage in _STAGES:
             if stage == "description":
                 description.close()
             self._crew.stop(stage, deadline_mono_s=deadline_mono_s)
+        if waiting := storage.spool.waiting():
+            self._log.error("events_not_stored", calls=waiting, reason=_DEGRADED)
         self._log.info("daemon_stopped")
 
     def _end_with(self, status: int, reason: str) -> None:
@@ -344,4 +351,4 @@ class Daemon:
 def _owes(storage: Storage) -> bool:
     """Whether an event is still to be closed or to be described."""
     counts = storage.archive.counts()
-    return counts["events_open"] + counts["descriptions_pending"] > 0
+    return storage.spool.waiting() + counts["events_open"] + counts["descriptions_pending"] > 0

@@ -73,6 +73,7 @@ class Storage:
 
     ``hooks_for`` names the hooks that are told of an event in a phase; ``may_upgrade`` lets the schema be made anew.
     ``heal_from`` is a folder of backups that may stand in for a damaged database: only for who holds the lock.
+    ``on_owed`` is called, by the writer's thread mostly, when hooks may be owed something from then on.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Storage:
         may_upgrade: bool = True,
         after_unclean_exit: bool = False,
         heal_from: Path | None = None,
+        on_owed: Callable[[], None] = lambda: None,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -116,7 +118,7 @@ class Storage:
         self.events = EventStore(
             database=self.database, media=self.media, windows=self.windows, hooks_for=hooks_for, clock=clock
         )
-        self.spool = EventSpool(self.events, hooks_for=hooks_for, clock=clock)
+        self.spool = EventSpool(self.events, hooks_for=hooks_for, on_owed=on_owed, clock=clock)
         self.archive = EventArchive(database=self.database, media=self.media)
         self.deliveries = DeliveryStore(database=self.database, media=self.media)
         self.outbox = SpooledOutbox(self.deliveries, self.spool)

@@ -52,8 +52,9 @@ class Encoder(Protocol):
 class EventSink(Protocol):
     """Takes what perception found.
 
-    `opened` and `closed` return after the commit, so what was acknowledged survives a kill. `extended` and `observed`
-    return at once and are stored within a second or two: they come all day, and an fsync each would wear out a disk.
+    A store returns from `opened` and `closed` after the commit, so what was acknowledged survives a kill; the spool
+    before it returns at once, and nobody is told before the commit unless that takes longer than a second. `extended`
+    and `observed` are stored within a second or two: they come all day, and an fsync each would wear out a disk.
     """
 
     def opened(self, event: Event, first: EventStill | None, window: Window) -> None:

@@ -82,6 +82,8 @@ class Substitution:
             self.secrets.add(value)
         elif _SECRET_NAME.search(name):
             self.secrets.add(value)
+        if not value:  # a compose file hands on what nobody has set, and `touch` makes a credential without a word
+            raise SubstitutionError(f"{{{name}}} is empty; set it, or take {{{name}}} away if nothing is meant")
         if any(ord(letter) < 0x20 or letter == "\x7f" for letter in value):
             raise SubstitutionError(f"the value of {{{name}}} holds a line break or another control character")
         return value

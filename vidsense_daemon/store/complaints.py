@@ -26,6 +26,11 @@ class Complaint:
         self._lock = threading.Lock()
         self._log = structlog.get_logger()
 
+    def said(self) -> None:
+        """It was said in other words just now."""
+        with self._lock:
+            self._said_mono_s = self._clock.mono_s()
+
     def say(self, **values: Any) -> None:
         """Log it, with how often it was left out since the last time; or leave it out."""
         with self._lock:

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Connection
 
 from vidsense_daemon.base.backoff import Backoff
-from vidsense_daemon.store.engine import BUSY_TIMEOUT_S, READS_ONLY, database_path, make_engine
+from vidsense_daemon.store.engine import READS_ONLY, database_path, make_engine
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
 from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.upgrade import check_is_current, integrity, upgrade
@@ -27,6 +27,7 @@ Answer = TypeVar("Answer")
 
 # longer than any transaction of ours or a backup's step; beyond it somebody sits on the lock
 _BUSY_LIMIT_S = 15.0
+_ASK_AGAIN_S = 1.0  # SQLite waits this long by itself; in between a stop is noticed, and a file that was replaced
 
 
 class Database:
@@ -37,9 +38,11 @@ class Database:
         self.path = database_path(url)
         self._busy_limit_s = busy_limit_s
         self._reserve = reserve
-        self._engine = make_engine(url, busy_timeout_s=min(BUSY_TIMEOUT_S, busy_limit_s))
+        self._engine = make_engine(url, busy_timeout_s=min(_ASK_AGAIN_S, busy_limit_s))
         self._reader = self._engine.execution_options(**{READS_ONLY: True})
         self._writing = threading.Lock()
+        self._locked_since_mono_s: float | None = None  # under the lock `_writing`
+        self._ending = threading.Event()
         self._log = structlog.get_logger()
         self._identity = self._identity_now()
         self._anchor = self._hold_open()
@@ -48,27 +51,26 @@ class Database:
         """Run ``work`` in a transaction of its own; its answer once the commit is on the disk.
 
         ``work`` may run again when another process held the lock or the disk was full, so it touches nothing but its
-        connection.
+        connection. Whoever comes when the lock has been held for long is not as patient as the first.
 
         Raises:
             DatabaseFaultError: nothing of it was stored.
         """
-        give_up_mono_s = time.monotonic() + self._busy_limit_s
         backoff = Backoff(first_s=0.01, cap_s=0.5)
         with self._writing:
             while True:
                 self._check_identity()
                 try:
                     with translated("writing to", self.path), self._engine.begin() as connection:
+                        self._unlocked()
                         return work(connection)
                 except DatabaseFaultError as error:
                     if error.fault is Fault.FULL and self._reserve is not None and self._reserve.release():
                         self._log.error("disk_full_reserve_used", path=str(self.path))
                         continue
-                    if error.fault is not Fault.LOCKED or time.monotonic() > give_up_mono_s:
+                    if error.fault is not Fault.LOCKED or self._locked_too_long(error):
                         raise
-                    self._log.warning("database_locked", path=str(self.path), attempt=backoff.attempts + 1)
-                    time.sleep(backoff.next_s())
+                    self._ending.wait(backoff.next_s())
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -86,10 +88,26 @@ class Database:
             finally:
                 pooled.close()
 
+    def hurry(self) -> None:
+        """The process ends soon: from now on nobody waits long for another program's lock. From any thread."""
+        self._ending.set()
+
     def close(self) -> None:
         """Close every connection; the last one folds the write-ahead log into the file."""
         self._anchor.close()
         self._engine.dispose()
+
+    def _locked_too_long(self, error: DatabaseFaultError) -> bool:
+        now_mono_s = time.monotonic()
+        if self._locked_since_mono_s is None:
+            self._locked_since_mono_s = now_mono_s
+            self._log.warning("database_locked", reason=str(error))
+        return self._ending.is_set() or now_mono_s - self._locked_since_mono_s >= self._busy_limit_s
+
+    def _unlocked(self) -> None:
+        if self._locked_since_mono_s is not None:
+            self._log.info("database_unlocked", after_s=round(time.monotonic() - self._locked_since_mono_s, 1))
+            self._locked_since_mono_s = None
 
     def _hold_open(self) -> Connection:
         """One connection that stays: on a full disk SQLite can't make the WAL's index again, so it must not go."""
