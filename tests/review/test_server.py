@@ -74,7 +74,7 @@ def test_ready_means_loaded_and_alive(tmp_path: Path) -> None:
 
 
 def test_an_answer_leaves_at_once() -> None:
-    """Headers and body leave in two pieces; the second does not wait until the visitor's kernel acknowledges the first."""
+    """Headers and body leave in two pieces; the second does not wait for the first one's acknowledgement."""
     with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         taken, _ = listener.accept()
         with taken:

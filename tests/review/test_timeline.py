@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from store import scenes
@@ -39,3 +40,12 @@ def test_a_quiet_camera_and_a_removed_one_have_their_rows() -> None:
     rows = rows_of([event(hours=1, camera="attic")], cameras=["yard"], midnight=MIDNIGHT)
 
     assert [(row.camera, len(row.marks)) for row in rows] == [("yard", 0), ("attic", 1)]
+
+
+def test_noon_stands_in_the_middle_on_the_day_that_the_clocks_change() -> None:
+    """The line's hours are those of the clock on the wall: a day of 23 hours moves no mark."""
+    berlin = ZoneInfo("Europe/Berlin")
+    midnight, noon = datetime(2026, 3, 29, tzinfo=berlin), datetime(2026, 3, 29, 12, tzinfo=berlin)
+    (row,) = rows_of([scenes.event(started_at=noon.astimezone(UTC))], cameras=[], midnight=midnight)
+
+    assert row.marks[0].left == DAY_MINUTES / 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 END_OF_TIME_MS = 253_402_300_799_999  # the end of 9999: what lies beyond is a defect (microseconds?), not a moment
@@ -38,6 +38,29 @@ class SystemClock:
 
     def wait(self, stopping: threading.Event, timeout_s: float) -> bool:
         return stopping.wait(timeout_s)
+
+
+class LocalZone(tzinfo):
+    """The machine's time zone with all its rules: summer's events keep summer's time when they are read in winter.
+
+    What `datetime.astimezone()` carries is the offset of that one moment only, and a daemon outlives it.
+    """
+
+    def utcoffset(self, moment: datetime | None, /) -> timedelta | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, _moment: datetime | None, /) -> None:
+        """Not known apart from the offset."""
+        return
+
+    def tzname(self, moment: datetime | None, /) -> str | None:
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, moment: datetime, /) -> datetime:
+        local = moment.replace(tzinfo=UTC).astimezone()
+        # the hour that the clocks show twice: the second time is told by `fold`
+        first = local.replace(tzinfo=None)
+        return first.replace(tzinfo=self, fold=int(first.astimezone().utcoffset() != local.utcoffset()))
 
 
 def to_ms(moment: datetime) -> int:

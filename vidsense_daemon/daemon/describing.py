@@ -11,6 +11,7 @@ from datetime import datetime, tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsense_daemon.base.clock import LocalZone
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.asking import Questions
 from vidsense_daemon.description.describers.auto import AutoDescriber
@@ -31,9 +32,7 @@ from vidsense_daemon.store.search import Found
 
 def local_zone() -> tzinfo:
     """The machine's time zone, in which people read the time."""
-    zone = datetime.now().astimezone().tzinfo
-    assert zone is not None  # astimezone always sets one
-    return zone
+    return LocalZone()
 
 
 def build_server(settings: DescriberBlock) -> ModelServer | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
-from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.base.clock import Clock, LocalZone, SystemClock
 from vidsense_daemon.description.describers.ollama import DEFAULT_MODEL
 from vidsense_daemon.description.describers.server import ModelServer
 from vidsense_daemon.description.families import Layout
@@ -57,9 +57,7 @@ class Instruments:
     @property
     def local_zone(self) -> tzinfo:
         """Where times are meant."""
-        zone = self.zone or datetime.now().astimezone().tzinfo
-        assert zone is not None  # astimezone always sets one
-        return zone
+        return self.zone or LocalZone()
 
 
 def builtin_instruments(*, threads: int = 1) -> Instruments:

@@ -44,7 +44,9 @@ def rows_of(events: Iterable[Event], *, cameras: Sequence[str], midnight: dateti
 
 
 def _mark(event: Event, midnight: datetime) -> Mark:
-    left = min(max(0.0, _minutes(event.started_at - midnight)), DAY_MINUTES - _NARROWEST_MINUTES)
+    # by the clock on the wall: on the day that has 23 hours, noon still stands in the middle
+    began = event.started_at.astimezone(midnight.tzinfo).replace(tzinfo=None) - midnight.replace(tzinfo=None)
+    left = min(max(0.0, _minutes(began)), DAY_MINUTES - _NARROWEST_MINUTES)
     width = max(_NARROWEST_MINUTES, _minutes(event.ended_at - event.started_at))
     return Mark(
         event.id,
