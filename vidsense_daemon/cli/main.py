@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from vidsense_daemon import __version__
 from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, VidsenseError
 from vidsense_daemon.base.redact import url_credentials
+from vidsense_daemon.base.shortage import shortage_of
 from vidsense_daemon.cli import (
     ask,
     cameras,
@@ -90,12 +91,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VidsenseError as error:
         _complain(error)
         return EXIT_FAILED
-    except OSError as error:  # a file that was named on the command line, mostly
-        _complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error)
+    except (MemoryError, OSError) as error:
+        _complain(shortage_of(error) or _of_file(error))
         return EXIT_FAILED
     except (KeyboardInterrupt, EOFError):  # Ctrl-C, or Ctrl-D where somebody was asked
         return _INTERRUPTED
     return status
+
+
+def _of_file(error: MemoryError | OSError) -> str:
+    """A file that was named on the command line, mostly."""
+    reason = str(getattr(error, "strerror", None) or error)
+    name = getattr(error, "filename", None)
+    return f"{name}: {reason}" if name else reason
 
 
 def _complain(error: Exception | str) -> None:

@@ -34,6 +34,7 @@ def _run(args: argparse.Namespace) -> int:
     redactor = Redactor(settings.secrets)
     logs.configure(json=True, level=settings.log.level, redactor=redactor)
     from vidsense_daemon.daemon.live import Daemon
+    from vidsense_daemon.daemon.memory import limit_bytes, memory_shortage
     from vidsense_daemon.daemon.reload import remember_applied
 
     folder = state_dir(os.environ)
@@ -41,6 +42,8 @@ def _run(args: argparse.Namespace) -> int:
     def warn(of: Settings) -> None:
         for warning in of.warnings:
             structlog.get_logger().warning("configuration_should_change", reason=warning)
+        if shortage := memory_shortage(len(of.cameras), limit=limit_bytes()):
+            structlog.get_logger().warning("memory_is_little", reason=shortage)
 
     def reread() -> Settings:
         changed = load(path)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from vidsense_daemon import __version__
 from vidsense_daemon.daemon.findings import Finding, bad, doubtful, good
+from vidsense_daemon.daemon.memory import limit_bytes, machine_bytes
 
 _DISTRIBUTION = "vidsense-daemon"
 _CLOCK_IS_UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
@@ -68,8 +69,8 @@ def _missing_packages() -> Iterator[str]:
 
 
 def memory() -> Finding:
-    """Whether the machine has the memory for an encoder and a camera."""
-    total_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Whether there is the memory for an encoder and a camera."""
+    total_bytes = min(machine_bytes(), limit_bytes() or machine_bytes())
     says = f"{total_bytes / 1e9:.1f} GB, {len(os.sched_getaffinity(0))} processors"
     if total_bytes < _LEAST_MEMORY_BYTES:
         return doubtful("memory", f"{says}; that is little", "watch few cameras, with encoder.backend: builtin")
