@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+from pathlib import Path
 
 
 def entry_point() -> None:
@@ -15,16 +17,29 @@ def entry_point() -> None:
     if sys.argv[1:2] == ["run"]:
         # a daemon that is stopped while it still imports ends as it does later: there is nothing to close yet
         signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
-    from vidsense_daemon.cli.main import main
-
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the configuration is read later: there is nothing to reload yet
+    _make_streams_safe()
     try:
+        from vidsense_daemon.cli.main import main
+
         status = main()
         sys.stdout.flush()
     except BrokenPipeError:
         # the interpreter would complain once more while it closes standard output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
+    except KeyboardInterrupt:  # while it was imported; later it is main's
+        status = 130
     sys.exit(status)
+
+
+def _make_streams_safe() -> None:
+    """A closed stream (`>&-`) swallows what is written; a letter that the locale does not have becomes a `?`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the end
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,37 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_a_camera_that_is_not_there_is_told_with_those_that_are(
     config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A typing error is not a broken camera."""
-    assert main(["cameras", "probe", "yrad", "--config", config]) == EXIT_FAILED
-    assert "there is no camera 'yrad' in the configuration (yard)" in capsys.readouterr().err
+    """A typing error is not a broken camera, and the nearest name is offered by every command."""
+    for command in (
+        ["cameras", "probe", "yrad"],
+        ["replay", config, "--camera", "yrad"],
+        ["triggers", "backtest", "person", "--camera", "yrad"],
+        ["triggers", "feedback", "--camera", "yrad"],
+        ["learn", "--camera", "yrad"],
+        ["explain", config, "--camera", "yrad"],
+    ):
+        assert main([*command, "--config", config]) == EXIT_FAILED
+        assert "there is no camera 'yrad' (there are: yard); did you mean 'yard'?" in capsys.readouterr().err
+
+
+def test_a_file_is_probed_before_there_is_any_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first thing that somebody tries; its name alone is enough."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "yard.mp4").write_bytes(b"no film")
+
+    assert main(["cameras", "probe", "yard.mp4"]) == EXIT_FAILED
+    assert "opening yard.mp4: Invalid data" in capsys.readouterr().err
+
+
+def test_nothing_recorded_yet_is_no_mistake_in_the_configuration(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 78 would tell a script to change the file."""
+    assert main(["events", "list"]) == EXIT_FAILED
+    assert "there is no database in" in capsys.readouterr().err
 
 
 def test_a_file_as_state_folder_is_called_a_file(

@@ -80,8 +80,8 @@ def test_a_list_before_the_first_run_says_what_is_not_known(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["fox"], "there is no trigger 'fox' (visitor, car); try a new one with --prompt"),
-        (["visitor", "--camera", "attic"], "there is no camera 'attic'; there are: door, garden, cellar"),
+        (["fox"], "there is no trigger 'fox' (there are: visitor, car) (--prompt tries a new one)"),
+        (["visitor", "--camera", "attic"], "there is no camera 'attic' (there are: door, garden, cellar)"),
         (["visitor"], "there is no database in"),
     ],
 )

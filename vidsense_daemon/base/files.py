@@ -15,7 +15,7 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: it could not be written, for instance because the disk is full; what was there before stays.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     part = path.with_name(path.name + PART_SUFFIX)
     try:
         descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -28,6 +28,20 @@ def replace_file(path: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
         raise
     fsync_folder(path.parent)
+
+
+def make_private(folder: Path) -> None:
+    """Make ``folder`` and the folders above it that are missing, for this user only; those that are there stay.
+
+    `Path.mkdir(parents=True)` gives its mode to the last folder alone: a state folder that its cache brought along
+    would stand open.
+
+    Raises:
+        OSError: it can't be made.
+    """
+    for missing in reversed([folder, *folder.parents]):
+        if not missing.is_dir():
+            missing.mkdir(mode=0o700, exist_ok=True)
 
 
 def sha256_of(path: Path) -> str:

@@ -14,8 +14,15 @@ from vidsense_daemon.base.clock import SystemClock, to_ms
 from vidsense_daemon.base.errors import EXIT_OK, PermanentError
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.capture.probe import ProbeReport, probe
-from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option, load_settings
+from vidsense_daemon.cli.context import (
+    Subparsers,
+    add_config_option,
+    add_json_option,
+    load_settings,
+    settings_if_any,
+)
 from vidsense_daemon.cli.output import say, say_json, say_table
+from vidsense_daemon.settings.mistakes import no_such
 from vidsense_daemon.settings.paths import state_dir
 
 
@@ -89,11 +96,13 @@ def _probe(args: argparse.Namespace) -> int:
 def _report_on(args: argparse.Namespace) -> ProbeReport:
     if "/" in args.camera or ":" in args.camera:
         return probe(args.camera, transport=args.transport, measure_s=args.seconds)
-    settings = load_settings(args)
-    if args.camera not in settings.cameras:
+    settings = settings_if_any(args)
+    if settings is None or args.camera not in settings.cameras:
         if not Path(args.camera).is_file():
-            known = ", ".join(settings.cameras)
-            raise PermanentError(f"there is no camera '{args.camera}' in the configuration ({known}), and no such file")
+            names = settings.cameras if settings else ()
+            raise PermanentError(
+                f"this is neither a URL (rtsp://…) nor a file, and {no_such('camera', args.camera, names)}"
+            )
         return probe(args.camera, measure_s=args.seconds)
     camera = settings.camera(args.camera)
     return probe(

@@ -10,7 +10,7 @@ from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option, load_settings
-from vidsense_daemon.cli.output import say_json
+from vidsense_daemon.cli.output import say_json, some
 from vidsense_daemon.settings.paths import find_config, state_dir
 
 
@@ -32,7 +32,7 @@ def _check(args: argparse.Namespace) -> int:
     logs.configure(json=False, level="error", redactor=redactor)  # what the parts log, the findings say better
     path = find_config(args.config, os.environ)
     first = [
-        good("configuration", f"{path} names {len(settings.cameras)} cameras"),
+        good("configuration", f"{path} names {some(len(settings.cameras), 'camera')}"),
         *(doubtful("configuration", warning) for warning in settings.warnings),
     ]
     rest = checking.findings(settings, state_dir=state_dir(os.environ), offline=args.offline)

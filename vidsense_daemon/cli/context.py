@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.errors import ConfigError, PermanentError
+from vidsense_daemon.settings.mistakes import no_such
 from vidsense_daemon.settings.paths import find_config, state_dir
 
 if TYPE_CHECKING:  # torch and SQLAlchemy take seconds to import: `vidsense --help` should not
@@ -39,17 +40,37 @@ def load_settings(args: argparse.Namespace) -> Settings:
     return load(find_config(args.config, os.environ))
 
 
+def settings_if_any(args: argparse.Namespace) -> Settings | None:
+    """The configuration, when one is named or lies in a usual place; some commands do without any."""
+    if args.config is None:
+        try:
+            find_config(None, os.environ)
+        except ConfigError:
+            return None
+    return load_settings(args)
+
+
+def check_camera(settings: Settings, name: str) -> None:
+    """Is ``name`` a camera of the configuration?
+
+    Raises:
+        PermanentError: it is none; the nearest one is offered.
+    """
+    if name not in settings.cameras:
+        raise PermanentError(no_such("camera", name, settings.cameras))
+
+
 def open_storage_to_read() -> Storage:
     """The state folder for a command that only reads.
 
     Raises:
-        ConfigError: nothing has been recorded yet.
+        PermanentError: nothing has been recorded yet.
     """
     from vidsense_daemon.daemon.storage import Storage
 
     folder = state_dir(os.environ)
     if not (folder / "vidsense.db").exists():
-        raise ConfigError(
+        raise PermanentError(
             f"there is no database in {folder} yet: `vidsense run` or `vidsense replay` makes it; "
             "VIDSENSE_STATE_DIR names another folder"
         )

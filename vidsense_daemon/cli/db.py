@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK
+from vidsense_daemon.base.files import make_private
 from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
@@ -112,7 +113,7 @@ def _backup(args: argparse.Namespace) -> int:
 
     folder, now = state_dir(os.environ), datetime.now(UTC)
     to: Path = args.to or backup_dir(folder) / f"vidsense-{now:%Y%m%dT%H%M%SZ}.db"
-    to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(to.parent)
     backup = back_up(database_url(folder), to, with_windows=args.with_windows)
     say(f"{backup.path}: {backup.events} events, {backup.size_bytes / 1e6:.1f} MB")
     return EXIT_OK

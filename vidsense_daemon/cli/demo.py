@@ -16,11 +16,12 @@ from pathlib import Path
 
 from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, PermanentError
+from vidsense_daemon.base.files import make_private
 from vidsense_daemon.base.redact import Redactor, url_credentials
 from vidsense_daemon.cli.context import Subparsers
 from vidsense_daemon.cli.events import words_of
 from vidsense_daemon.cli.footage import played_once, street_footage
-from vidsense_daemon.cli.output import note, say
+from vidsense_daemon.cli.output import note, say, some
 from vidsense_daemon.domain.events import EventRecord
 from vidsense_daemon.settings.paths import state_dir
 
@@ -52,15 +53,20 @@ def _demo(args: argparse.Namespace) -> int:
     logs.configure(json=False, level="warning" if args.source else "error", redactor=Redactor())
     with _source(args.source) as url:
         note(f"watching {url_credentials(url)}" + ("" if args.source else ", real street footage, once around"))
-        described = _watch(url, describer=args.describer, folder=folder)
+        opened, described = _watch(url, describer=args.describer, folder=folder)
     say()
     say(f"database  {folder / 'vidsense.db'}")
     say(f"stills    {folder / 'media'}")
     if described:
-        say(f"{described} described event{'s' if described > 1 else ''}; this shows them again:")
+        say(f"{some(described, 'described event')}; this shows them again:")
         say(f"  VIDSENSE_STATE_DIR={shlex.quote(str(folder))} {shlex.quote(sys.argv[0])} events list")
+        say("your own camera is next:")
+        say(f"  {shlex.quote(sys.argv[0])} init")
         return EXIT_OK
-    note("no described event: nothing that the demo looks for was seen")
+    if opened:
+        note(f"{some(opened, 'event')}, and the demo ended before anything was described")
+    else:
+        note(f"no event: nothing that the demo looks for ({', '.join(_TRIGGERS)}) was seen")
     return EXIT_FAILED
 
 
@@ -77,8 +83,8 @@ def _source(given: str | None) -> Iterator[str]:
         raise PermanentError(f"{given} is not a file: nothing was watched")
 
 
-def _watch(url: str, *, describer: str, folder: Path) -> int:
-    """Run the daemon on ``url`` until its stream ends or Ctrl-C; how many events were described."""
+def _watch(url: str, *, describer: str, folder: Path) -> tuple[int, int]:
+    """Run the daemon on ``url`` until its stream ends or Ctrl-C; how many events were opened, how many described."""
     from vidsense_daemon.daemon.live import Daemon
     from vidsense_daemon.daemon.storage import Storage
     from vidsense_daemon.settings.load import parse
@@ -96,9 +102,10 @@ def _watch(url: str, *, describer: str, folder: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: daemon.ask_to_stop())
 
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     archive = Storage(folder).archive
     bookmark = archive.newest_sequence()
+    opened: set[str] = set()
     described: set[str] = set()
     running.start()
     alive = True
@@ -106,11 +113,13 @@ def _watch(url: str, *, describer: str, folder: Path) -> int:
         alive = running.is_alive()  # asked before the look, so that the last changes are seen
         for change in archive.newer_than(bookmark):
             bookmark = change.sequence
-            if change.kind == "described":
+            if change.kind == "opened":
+                opened.add(change.record.event.id)
+            elif change.kind == "described":
                 described.add(change.record.event.id)
             _tell(change.kind, change.record)
         time.sleep(_LOOK_EVERY_S if alive else 0)
-    return len(described)
+    return len(opened), len(described)
 
 
 def _tell(kind: str, record: EventRecord) -> None:

@@ -15,7 +15,7 @@ from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, ConfigError
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option
-from vidsense_daemon.cli.output import note, say, say_json
+from vidsense_daemon.cli.output import note, say, say_json, some
 from vidsense_daemon.settings.paths import find_config, state_dir
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _configuration(args: argparse.Namespace) -> tuple[Path | None, Settings | No
         settings = load(path)
     except ConfigError as error:
         return path, None, [bad("configuration", str(error), f"${{EDITOR:-nano}} {path}" if path else "vidsense init")]
-    findings = [good("configuration", f"{path} names {len(settings.cameras)} cameras")]
+    findings = [good("configuration", f"{path} names {some(len(settings.cameras), 'camera')}")]
     findings += [doubtful("configuration", warning) for warning in settings.warnings]
     if path.stat().st_mode & stat.S_IWOTH:
         findings.append(doubtful("permissions", f"everybody may change {path}", f"chmod o-w {path}"))

@@ -18,9 +18,14 @@ from rich.console import Console
 from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_OK, EXIT_USAGE, ConfigError
 from vidsense_daemon.base.redact import Redactor
-from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option, load_settings
+from vidsense_daemon.cli.context import (
+    Subparsers,
+    add_config_option,
+    add_json_option,
+    settings_if_any,
+)
 from vidsense_daemon.cli.output import note, say, say_json, say_table
-from vidsense_daemon.settings.paths import find_config, state_dir
+from vidsense_daemon.settings.paths import state_dir
 
 if TYPE_CHECKING:
     from vidsense_daemon.domain.ports import Encoder
@@ -75,16 +80,6 @@ def _evaluate(args: argparse.Namespace) -> int:
     for failure in failures:
         note(f"vidsense: {failure}")
     return EXIT_CONFIG if failures else EXIT_OK
-
-
-def settings_if_any(args: argparse.Namespace) -> Settings | None:
-    """The configuration, when one is named or lies in a usual place; clips can be measured without any."""
-    if args.config is None:
-        try:
-            find_config(None, os.environ)
-        except ConfigError:
-            return None
-    return load_settings(args)
 
 
 def encoder_of(settings: Settings | None) -> Encoder:

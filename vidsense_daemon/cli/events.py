@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, PermanentError
 from vidsense_daemon.cli.context import Subparsers, add_json_option, count, moment, open_storage_to_read
 from vidsense_daemon.cli.event_json import event_json
-from vidsense_daemon.cli.output import note, say, say_json, say_table
+from vidsense_daemon.cli.output import note, say, say_json, say_table, some
 from vidsense_daemon.domain.events import EventRecord, Source, Verdict
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _export(args: argparse.Namespace) -> int:
         exported = export_events(
             storage.database, out, form=args.format, camera=args.camera, since=args.since, until=args.until
         )
-    note(f"{exported} events")
+    note(some(exported, "event"))
     return EXIT_OK
 
 

@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from vidsense_daemon.base import logs
-from vidsense_daemon.base.errors import EXIT_OK, ConfigError, PermanentError
+from vidsense_daemon.base.errors import EXIT_OK, PermanentError
 from vidsense_daemon.base.redact import Redactor
-from vidsense_daemon.cli.context import Subparsers, add_config_option, count, load_settings, open_storage_to_read
+from vidsense_daemon.cli.context import (
+    Subparsers,
+    add_config_option,
+    count,
+    open_storage_to_read,
+    settings_if_any,
+)
 from vidsense_daemon.cli.output import note, say
-from vidsense_daemon.settings.paths import config_candidates, state_dir
+from vidsense_daemon.settings.mistakes import no_such
+from vidsense_daemon.settings.paths import state_dir
 
 if TYPE_CHECKING:
     from vidsense_daemon.domain.events import EventRecord
@@ -121,11 +128,8 @@ def _settings(args: argparse.Namespace) -> Settings:
     """The operator's; without any file, the defaults: a clip can be explained before anything is configured."""
     from vidsense_daemon.settings.load import parse
 
-    found = os.environ.get("VIDSENSE_CONFIG") or any(
-        candidate.exists() for candidate in config_candidates(os.environ, folder=Path.cwd())
-    )
-    if args.config is not None or found:
-        return load_settings(args)
+    if (settings := settings_if_any(args)) is not None:
+        return settings
     return parse(json.dumps({"cameras": {_NOBODYS: {"url": "/dev/video0"}}}), source="the defaults")
 
 
@@ -134,7 +138,6 @@ def _camera(settings: Settings, wanted: str | None, *, named: bool) -> ResolvedC
     if wanted in settings.cameras:
         return settings.camera(wanted)
     if wanted is not None and named:
-        there = ", ".join(settings.cameras)
-        raise ConfigError(f"no camera is named {wanted!r} in the configuration: there is {there}")
+        raise PermanentError(no_such("camera", wanted, settings.cameras))
     only = list(settings.cameras) if named and len(settings.cameras) == 1 else [_NOBODYS]
     return None if only == [_NOBODYS] else settings.camera(only[0])

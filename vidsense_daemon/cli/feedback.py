@@ -11,10 +11,12 @@ from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
     add_json_option,
+    check_camera,
     load_settings,
     open_storage_to_read,
 )
 from vidsense_daemon.cli.output import say_json, say_table
+from vidsense_daemon.settings.mistakes import no_such
 
 if TYPE_CHECKING:
     from vidsense_daemon.daemon.teaching import Learned
@@ -38,7 +40,12 @@ def _feedback(args: argparse.Namespace) -> int:
     from vidsense_daemon.daemon.teaching import last_encoder, learned_of
     from vidsense_daemon.store.feedback import FeedbackStore
 
-    cameras = [camera for camera in resolved_cameras(load_settings(args)) if args.camera in (None, camera.name)]
+    settings = load_settings(args)
+    if args.camera is not None:
+        check_camera(settings, args.camera)
+    if args.name is not None and args.name not in settings.triggers:
+        raise PermanentError(no_such("trigger", args.name, settings.triggers))
+    cameras = [camera for camera in resolved_cameras(settings) if args.camera in (None, camera.name)]
     watched = [(camera.name, name) for camera in cameras for name in camera.triggers if args.name in (None, name)]
     if not watched:
         wanted = " ".join(part for part in (args.name, args.camera and f"on {args.camera}") if part)

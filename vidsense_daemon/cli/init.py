@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import getpass
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +29,9 @@ from vidsense_daemon.settings.addresses import camera_address, http_address
 from vidsense_daemon.settings.paths import config_candidates
 
 _LOOK_S, _LOOK_LIMIT_S = 3.0, 12.0
+_WHERE = "address of the camera's stream (rtsp://USER:PASSWORD@HOST/PATH)"
+_WHERE_OR_WHO = f"{_WHERE[:-1]}; or only its HOST: then the usual paths are tried)"
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?")  # `192.168.1.10`, `yard.local:8554`: a typing error has rarely a dot
 _WHO_IS_TOLD = "a web address that is told of events (empty: none)"
 
 
@@ -96,7 +100,11 @@ def _cameras(args: argparse.Namespace) -> list[StarterCamera]:
     if args.discover or (not args.yes and not told and _agrees("search the home network for cameras (ONVIF)?")):
         told += _discovered(asking=not args.yes)
     while not args.yes and (not told or _agrees("add another camera?", default=False)):
-        url = _ask_valid("address of the camera's stream (rtsp://USER:PASSWORD@HOST/PATH)", check=camera_address)
+        url = (
+            _ask_valid(_WHERE, check=camera_address) if args.no_probe else _ask_valid(_WHERE_OR_WHO, check=_host_or_url)
+        )
+        if _HOST.fullmatch(url):
+            url = _stream_of(url)
         if url:
             is_new = partial(_check_is_new, taken=[camera.name for camera in told])
             name = _ask_valid("its name", f"camera_{len(told) + 1}", check=is_new)
@@ -106,7 +114,7 @@ def _cameras(args: argparse.Namespace) -> list[StarterCamera]:
 
 def _discovered(*, asking: bool) -> list[StarterCamera]:
     """The cameras that answer and let themselves be watched; without anybody to ask they are only told."""
-    from vidsense_daemon.capture.discovery import discover, stream_guesses
+    from vidsense_daemon.capture.discovery import discover
 
     say("asking the home network …")
     taken = []
@@ -114,12 +122,19 @@ def _discovered(*, asking: bool) -> list[StarterCamera]:
         say(f"  {found.host}  {found.name}")
         if not asking or not _agrees(f"watch {found.host}?"):
             continue
-        user = _ask("its user name", "admin")
-        password = getpass.getpass("its password: ")
-        guesses = stream_guesses(found.host, user=quote(user, safe=""), password=quote(password, safe=""))
-        if url := _first_that_streams(guesses):
+        if url := _stream_of(found.host):
             taken.append(StarterCamera(camera_name(found.name or found.host), url))
     return taken
+
+
+def _stream_of(host: str) -> str:
+    """The address of its stream, at one of the paths that well-known makers have; "" when none of them is it."""
+    from vidsense_daemon.capture.discovery import stream_guesses
+
+    user = _ask("its user name", "admin")
+    password = getpass.getpass("its password: ")
+    note("  trying the usual paths …")
+    return _first_that_streams(stream_guesses(host, user=quote(user, safe=""), password=quote(password, safe="")))
 
 
 def _first_that_streams(urls: Iterable[str]) -> str:
@@ -227,6 +242,10 @@ def _ask_valid(question: str, default: str = "", *, check: Callable[[str], objec
         else:
             break
     return answer
+
+
+def _host_or_url(text: str) -> str:
+    return text if _HOST.fullmatch(text) else camera_address(text)
 
 
 def _check_is_new(name: str, *, taken: Sequence[str]) -> None:

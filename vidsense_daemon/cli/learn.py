@@ -16,12 +16,19 @@ from rich.console import Console
 
 from vidsense_daemon.base import logs
 from vidsense_daemon.base.clock import from_ms
-from vidsense_daemon.base.errors import EXIT_OK, ConfigError
+from vidsense_daemon.base.errors import EXIT_OK, PermanentError
 from vidsense_daemon.base.redact import Redactor
-from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option, count, load_settings, moment
+from vidsense_daemon.cli.context import (
+    Subparsers,
+    add_config_option,
+    add_json_option,
+    check_camera,
+    count,
+    load_settings,
+    moment,
+)
 from vidsense_daemon.cli.output import say, say_json, say_table
 from vidsense_daemon.settings.blocks import NAME_PATTERN
-from vidsense_daemon.settings.mistakes import nearest
 from vidsense_daemon.settings.paths import state_dir
 
 if TYPE_CHECKING:
@@ -182,20 +189,15 @@ def _forget(args: argparse.Namespace) -> int:
 def _named(args: argparse.Namespace, action: str) -> str:
     """The camera that was asked for; it need not be configured any more."""
     if not args.camera:
-        raise ConfigError(f"which camera? write `vidsense learn {action} --camera NAME`")
+        raise PermanentError(f"which camera? write `vidsense learn {action} --camera NAME`")
     camera: str = args.camera
     if not re.fullmatch(NAME_PATTERN, camera):  # it names a folder
-        raise ConfigError(f"{camera!r} can't be a camera's name: those are lower-case letters, digits and _")
+        raise PermanentError(f"{camera!r} can't be a camera's name: those are lower-case letters, digits and _")
     return camera
 
 
 def _wanted(settings: Settings, camera: str | None) -> Sequence[str]:
     if camera is None:
         return tuple(settings.cameras)
-    if camera not in settings.cameras:
-        meant = nearest(camera, settings.cameras)
-        hint = f"; did you mean {meant}?" if meant else ""
-        raise ConfigError(
-            f"no camera is named {camera!r} in the configuration: there is {', '.join(settings.cameras)}{hint}"
-        )
+    check_camera(settings, camera)
     return (camera,)

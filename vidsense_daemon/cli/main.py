@@ -39,13 +39,15 @@ from vidsense_daemon.cli import (
     triggers,
 )
 from vidsense_daemon.cli.output import note
+from vidsense_daemon.cli.parser import CommandParser
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _COMMANDS = (
-    run,
-    check,
-    doctor,
+    demo,
     init,
+    check,
+    run,
+    doctor,
     install,
     replay,
     events,
@@ -63,13 +65,12 @@ _COMMANDS = (
     evaluate,
     learn,
     explain,
-    demo,
 )
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; the docs' tests read it too."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="vidsense",
         description="A home-surveillance daemon that understands what it sees and never sends a frame off the machine.",
     )
@@ -91,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except VidsenseError as error:
         _complain(error)
         return EXIT_FAILED
+    except BrokenPipeError:  # who reads has seen enough: `entry_point` ends in silence
+        raise
     except (MemoryError, OSError) as error:
         _complain(shortage_of(error) or _of_file(error))
         return EXIT_FAILED

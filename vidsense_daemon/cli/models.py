@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK
+from vidsense_daemon.base.files import make_private
 from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
@@ -94,7 +95,7 @@ def _pull(args: argparse.Namespace) -> int:
     from vidsense_daemon.perception.models import pull
 
     folder = _folder()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}

@@ -14,11 +14,17 @@ from rich.console import Console
 from rich.status import Status
 
 from vidsense_daemon.base import logs
-from vidsense_daemon.base.errors import EXIT_OK, ConfigError, PermanentError
+from vidsense_daemon.base.errors import EXIT_OK, PermanentError
 from vidsense_daemon.base.redact import Redactor
-from vidsense_daemon.cli.context import Subparsers, add_config_option, load_settings, moment
+from vidsense_daemon.cli.context import (
+    Subparsers,
+    add_config_option,
+    check_camera,
+    load_settings,
+    moment,
+)
 from vidsense_daemon.cli.event_json import event_json
-from vidsense_daemon.cli.output import note, say_json
+from vidsense_daemon.cli.output import note, say_json, some
 from vidsense_daemon.settings.paths import state_dir
 
 if TYPE_CHECKING:
@@ -66,16 +72,16 @@ def _replay(args: argparse.Namespace) -> int:
                 count += 1
         finally:
             storage.close()
-    note(f"{count} events")
+    note(some(count, "event"))
     return EXIT_OK
 
 
 def _camera(settings: Settings, wanted: str | None) -> str:
-    names = ", ".join(settings.cameras)
     if wanted is None and len(settings.cameras) > 1:
-        raise ConfigError(f"several cameras are configured: choose one with --camera ({names})")
-    if wanted is not None and wanted not in settings.cameras:
-        raise ConfigError(f"no camera is named {wanted!r} in the configuration: there is {names}")
+        names = ", ".join(settings.cameras)
+        raise PermanentError(f"several cameras are configured: choose one with --camera ({names})")
+    if wanted is not None:
+        check_camera(settings, wanted)
     return wanted or next(iter(settings.cameras))
 
 

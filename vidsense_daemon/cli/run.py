@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
+import threading
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -30,9 +32,11 @@ def _run(args: argparse.Namespace) -> int:
 
     # the same file at every reload, whatever becomes of the working directory
     path = find_config(args.config, os.environ).absolute()
+    asked_early = threading.Event()
+    signal.signal(signal.SIGHUP, lambda _number, _frame: asked_early.set())  # the daemon takes seconds to import
     settings = load(path)
     redactor = Redactor(settings.secrets)
-    logs.configure(json=True, level=settings.log.level, redactor=redactor)
+    logs.configure(json=not sys.stderr.isatty(), level=settings.log.level, redactor=redactor)
     from vidsense_daemon.daemon.live import Daemon
     from vidsense_daemon.daemon.memory import limit_bytes, memory_shortage
     from vidsense_daemon.daemon.reload import remember_applied
@@ -63,4 +67,10 @@ def _run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGHUP, lambda _number, _frame: daemon.ask_to_reload())
-    return daemon.run()
+    if asked_early.is_set():
+        daemon.ask_to_reload()
+    status = daemon.run()
+    if daemon.left_somebody_behind:  # a thread inside PyTorch makes the interpreter's own end a crash (SIGABRT)
+        sys.stderr.flush()
+        os._exit(status)
+    return status

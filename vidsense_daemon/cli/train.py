@@ -14,7 +14,12 @@ from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_OK
 from vidsense_daemon.base.redact import Redactor
 from vidsense_daemon.cli import lora
-from vidsense_daemon.cli.context import Subparsers, add_config_option, add_json_option
+from vidsense_daemon.cli.context import (
+    Subparsers,
+    add_config_option,
+    add_json_option,
+    settings_if_any,
+)
 from vidsense_daemon.cli.output import say, say_json
 from vidsense_daemon.settings.paths import state_dir
 
@@ -92,7 +97,7 @@ def camera_clips(file: Path) -> list[CameraClip]:
 
 
 def _actions(args: argparse.Namespace) -> int:
-    from vidsense_daemon.cli.evaluate import encoder_of, labels_for, settings_if_any
+    from vidsense_daemon.cli.evaluate import encoder_of, labels_for
     from vidsense_daemon.daemon.storage import actions_file, cache_dir
     from vidsense_daemon.evaluation.labels import classed
     from vidsense_daemon.evaluation.training import train_actions

@@ -19,12 +19,14 @@ from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
     add_json_option,
+    check_camera,
     load_settings,
     moment,
     open_storage_to_read,
 )
 from vidsense_daemon.cli.output import note, say, say_json, say_table
 from vidsense_daemon.settings.hours import week_hours_text
+from vidsense_daemon.settings.mistakes import no_such
 from vidsense_daemon.settings.paths import state_dir
 
 if TYPE_CHECKING:
@@ -174,10 +176,9 @@ def _tried(settings: Settings, args: argparse.Namespace) -> tuple[TriggerRule, l
 
     trigger = settings.triggers.get(args.name)
     if trigger is None and not args.prompt:
-        known = ", ".join(settings.triggers) or "none"
-        raise PermanentError(f"there is no trigger {args.name!r} ({known}); try a new one with --prompt")
-    if args.camera is not None and args.camera not in settings.cameras:
-        raise PermanentError(f"there is no camera {args.camera!r}; there are: {', '.join(settings.cameras)}")
+        raise PermanentError(f"{no_such('trigger', args.name, settings.triggers)} (--prompt tries a new one)")
+    if args.camera is not None:
+        check_camera(settings, args.camera)
     rule = trigger_rule(args.name, trigger) if trigger else TriggerRule(args.name, args.prompt)
     changes = {"prompt": args.prompt, "contrast": args.contrast and tuple(args.contrast), "threshold": args.threshold}
     rule = replace(rule, **{key: value for key, value in changes.items() if value})

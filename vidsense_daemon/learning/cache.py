@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsense_daemon.base.files import PART_SUFFIX
+from vidsense_daemon.base.files import PART_SUFFIX, make_private
 
 
 def kept_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
@@ -31,7 +31,7 @@ def keep_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     Raises:
         OSError: the disk takes nothing.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     part = path.with_name(path.name + PART_SUFFIX)
     with part.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes the names for its own option

@@ -29,7 +29,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from vidsense_daemon.base.clock import from_ms
-from vidsense_daemon.base.files import PART_SUFFIX, replace_file
+from vidsense_daemon.base.files import PART_SUFFIX, make_private, replace_file
 
 _SUFFIX = ".safetensors"
 _UNREADABLE = (OSError, SafetensorError, KeyError, ValueError, struct.error)
@@ -108,7 +108,7 @@ class ExperienceFolder:
         content = save(arrays, {"encoder": clip.encoder, "run_id": clip.run_id})
         self._trim(clip.camera, now=clip.ended_at, room_bytes=len(content))
         path = self.root / clip.camera / f"{clip.at_ms[0]}-{clip.pace}{_SUFFIX}"
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         if shutil.disk_usage(path.parent).free - len(content) < self._min_free_bytes:
             raise OSError(errno.ENOSPC, "the disk is nearly full")
         replace_file(path, content)

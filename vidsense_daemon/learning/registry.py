@@ -24,7 +24,7 @@ from pathlib import Path
 import structlog
 
 from vidsense_daemon.base.errors import PermanentError
-from vidsense_daemon.base.files import PART_SUFFIX, replace_file, sha256_of
+from vidsense_daemon.base.files import PART_SUFFIX, make_private, replace_file, sha256_of
 from vidsense_daemon.perception.foresight import Foresight, load_surprise
 from vidsense_daemon.perception.surprise import Persistence, RidgeAR, SurpriseModel
 
@@ -85,7 +85,7 @@ class ModelRegistry:
         Raises:
             PermanentError: another process has it.
         """
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self.root)
         descriptor = os.open(self.root / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

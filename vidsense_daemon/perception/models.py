@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from vidsense_daemon.base.errors import ConfigError, TransientError
-from vidsense_daemon.base.files import sha256_of
+from vidsense_daemon.base.files import make_private, sha256_of
 from vidsense_daemon.perception.encoders.hub_files import SUMS, folder_name, is_complete, kept_sums
 
 HUB_URL = "https://huggingface.co"
@@ -77,7 +77,7 @@ def pull(
     try:
         with httpx.Client(base_url=hub_url, follow_redirects=True, timeout=_TIMEOUT, headers=headers) as hub:
             revision, files = _remote_files(hub, name)
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             (folder / SUMS).unlink(missing_ok=True)  # of an older revision, perhaps
             sums = {file.name: _fetch(hub, f"/{name}/resolve/{revision}/", file, folder, on_progress) for file in files}
         lines = [f"{digest}  {file}\n" for file, digest in sums.items()]

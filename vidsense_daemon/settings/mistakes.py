@@ -65,6 +65,14 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return by_small_letters[close[0]] if close else ""
 
 
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """`there is no camera 'yrad' (there are: yard, attic); did you mean 'yard'?`, for a name from outside the file."""
+    names = list(known)
+    meant = nearest(name, names)
+    told = f"there are: {', '.join(names)}" if names else "there are none"
+    return f"there is no {kind} {name!r} ({told})" + (f"; did you mean {meant!r}?" if meant else "")
+
+
 def shortened(text: str) -> str:
     """``text`` in quotes on one line, cut to a length that fits a report."""
     line = "".join(letter if letter.isprintable() else "·" for letter in text)

@@ -64,7 +64,8 @@ def find_config(given: Path | None, environ: Mapping[str, str], *, folder: Path 
             return candidate
     looked = "".join(f"\n    {candidate}" for candidate in candidates)
     raise ConfigError(
-        f"no configuration found; looked for{looked}\nwrite one (docs/tutorial.md shows how), or name it with --config"
+        f"no configuration found; looked for{looked}\n`vidsense init` writes one by question and answer; "
+        "--config names one that lies elsewhere"
     )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import structlog
 
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.base.files import PART_SUFFIX, settle_file
+from vidsense_daemon.base.files import PART_SUFFIX, make_private, settle_file
 from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.engine import database_path
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
@@ -64,7 +64,7 @@ def back_up(url: str, to: Path, *, with_windows: bool = False) -> Backup:
 
 def back_up_daily(url: str, folder: Path, now: datetime, *, keep: int = 7) -> Backup:
     """One more backup in ``folder``, named by its time; the oldest beyond ``keep`` are removed after it is good."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     backup = back_up(url, folder / f"vidsense-{now:%Y%m%dT%H%M%SZ}.db")
     for old in backups(folder)[keep:]:
         old.unlink()

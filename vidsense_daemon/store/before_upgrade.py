@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.base.files import PART_SUFFIX, settle_file
+from vidsense_daemon.base.files import PART_SUFFIX, make_private, settle_file
 from vidsense_daemon.store.engine import database_path
 from vidsense_daemon.store.faults import translated
 from vidsense_daemon.store.space import free_bytes
@@ -36,7 +36,7 @@ def copy_before_upgrade(url: str, folder: Path, now: datetime) -> Path | None:
         # a newer program's is refused, not upgraded: a copy at each try would push out the very copy to go back to
         if revision is None or revision not in known_revisions() - {head_revision()}:
             return None
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         _check_room(path, folder)
         copy = folder / f"before-upgrade-{now:%Y%m%dT%H%M%SZ}-from-{revision}.db"
         _copy(path, copy)

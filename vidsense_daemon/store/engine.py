@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from vidsense_daemon.base.errors import ConfigError
+from vidsense_daemon.base.files import make_private
 
 READS_ONLY = "vidsense_reads_only"  # execution option: such a transaction takes no write lock
 
@@ -75,7 +76,7 @@ def create_file(path: Path) -> None:
 
     Opening it is what fixes the mode: a umask is the whole process's, and other threads create files too.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(path, isolation_level=None)
     try:

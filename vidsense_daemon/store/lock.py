@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from vidsense_daemon.base.errors import ConfigError, StoreError
+from vidsense_daemon.base.files import make_private
 
 
 class StateLock:
@@ -24,7 +25,7 @@ class StateLock:
 
     def __init__(self, state_dir: Path) -> None:
         try:
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(state_dir)
             # a child process must not inherit it: Python opens with O_CLOEXEC, and cameras' children are exec'ed
             self._descriptor = os.open(state_dir / "vidsense.lock", os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:

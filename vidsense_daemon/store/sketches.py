@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsense_daemon.base.files import make_private
+
 _FORMAT = 2  # another number in the file: built anew
 # a file each: a search reads all cameras, but times only when it is limited to some
 _COLUMNS: dict[str, np.dtype[Any]] = {
@@ -69,7 +71,7 @@ class SketchFiles:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only one that writes, among all processes; waits."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._folder)
         descriptor = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -198,3 +200,4 @@ class SketchFiles:
 
     def _path(self, state: SketchState, name: str) -> Path:
         return self._folder / state.generation / name
+

@@ -17,6 +17,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from vidsense_daemon.base.files import make_private
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.perception.encoders.phrasing import TEMPLATES
 from vidsense_daemon.perception.encoders.wrapped import WrappedEncoder
@@ -70,7 +71,7 @@ class RememberedTexts(WrappedEncoder):
         partial = self._path.with_suffix(f".{os.getpid()}.partial")
         head = json.dumps({**self._owner, "texts": list(self._vectors)})
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self._path.parent)
             with partial.open("wb") as file:
                 np.savez(file, head=np.array(head), vectors=np.stack(list(self._vectors.values())))
             partial.replace(self._path)

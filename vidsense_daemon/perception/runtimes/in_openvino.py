@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import torch
 
-from vidsense_daemon.base.files import replace_file, sha256_of
+from vidsense_daemon.base.files import make_private, replace_file, sha256_of
 from vidsense_daemon.perception.runtimes.tower import Outputs, Pictures, RuntimeUnusableError, VisionModel, first_line
 
 Device = Literal["CPU", "GPU"]
@@ -136,7 +136,7 @@ def save_graph(graph: Any, path: Path, card: Card | None = None) -> None:
     card_path = path.with_suffix(".json")
     new = path.with_name(f"{path.stem}.{os.getpid()}.new.xml")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path.parent)
         library().save_model(graph, new)  # weights in half precision: 172 MB of a ViT-B/16, and the same answers
         card_path.unlink(missing_ok=True)
         for suffix in (".bin", ".xml"):
