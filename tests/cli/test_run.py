@@ -44,25 +44,37 @@ def test_a_daemon_that_is_stopped_while_it_starts_ends_quietly(tmp_path: Path) -
     assert not state.exists()
 
 
-_STOPPED_AT_AN_IMPORT = """
+_SIGNALLED_AT_AN_IMPORT = """
 import os, signal, sys
-class Stopping:
+class Signalling:
     def find_spec(self, name, path=None, target=None):
         if name == "vidsense_daemon.cli.main":
-            os.kill(os.getpid(), signal.SIGTERM)
-sys.meta_path.insert(0, Stopping())
+            os.kill(os.getpid(), signal.{name})
+sys.meta_path.insert(0, Signalling())
 """
 
 
-def test_a_daemon_that_is_stopped_before_its_commands_are_loaded_ends_quietly(tmp_path: Path) -> None:
-    """The half second before the command line is understood counts as well."""
-    (tmp_path / "sitecustomize.py").write_text(_STOPPED_AT_AN_IMPORT)
-    ended = subprocess.run(
-        [sys.executable, "-m", "vidsense_daemon", "run"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+def signalled_at_an_import(name: str, *, folder: Path) -> subprocess.CompletedProcess[bytes]:
+    """What becomes of a daemon that gets this signal before its commands are loaded; it has no configuration."""
+    (folder / "sitecustomize.py").write_text(_SIGNALLED_AT_AN_IMPORT.format(name=name))
+    return subprocess.run(
+        [sys.executable, "-m", "vidsense_daemon", "run", "--config", str(folder / "none.yaml")],
+        env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         timeout=20,
         check=False,
     )
 
+
+def test_a_daemon_that_is_stopped_before_its_commands_are_loaded_ends_quietly(tmp_path: Path) -> None:
+    """The half second before the command line is understood counts as well."""
+    ended = signalled_at_an_import("SIGTERM", folder=tmp_path)
+
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_reload_right_after_the_start_does_not_end_the_daemon(tmp_path: Path) -> None:
+    """`systemctl reload` while it still imports: the configuration is read later in any case."""
+    ended = signalled_at_an_import("SIGHUP", folder=tmp_path)
+
+    assert (ended.returncode, b"none.yaml does not exist" in ended.stderr) == (78, True)

@@ -10,9 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import structlog
-from fakes import wait_until
+from fakes import SimulatedClock, wait_until
 from numpy.typing import NDArray
 
+from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import EventState, Severity, Source
@@ -33,9 +34,11 @@ def perceiver(
     cameras: tuple[str, ...] = ("door",),
     mailbox: FrameMailbox | None = None,
     encoder: ColourEncoder | None = None,
+    clock: Clock | None = None,
 ) -> Perceiver:
     return Perceiver(
         encoder=encoder or ColourEncoder(),
+        clock=clock,
         sink=sink,
         mailbox=mailbox or FrameMailbox(),
         triggers=dict.fromkeys(cameras, rules),
@@ -370,3 +373,21 @@ def test_the_thread_perceives_what_is_put_and_closes_its_events_when_it_stops() 
 
     assert [call for call in sink.calls if call != "observed"] == ["opened", "extended", "closed"]
     assert fatal == []
+
+
+def test_a_stop_in_a_hurry_leaves_what_waits_and_closes_its_events() -> None:
+    """On a slow machine what waits would take longer than the daemon has to end: frames are lost, events not."""
+    sink, mailbox, clock = RememberingSink(), FrameMailbox(frames_per_camera=100), SimulatedClock()
+    perception = perceiver(sink, VISITOR, mailbox=mailbox, clock=clock)
+    frames = Camera().frames("person", 20)
+    perception.process(frames[:10])
+    for frame in frames[10:]:
+        mailbox.put(frame)
+    worker = Worker("perception", perception.run, on_fatal=lambda _status, _reason: None)
+    worker.ask_to_stop()
+    perception.hurry()
+    clock.advance(3)
+    perception.run(worker)
+
+    assert perception.counts()["frames"] == 10
+    assert [call for call in sink.calls if call != "observed"][-1] == "closed"

@@ -2,7 +2,7 @@
 
     start  lock → database → http → db-writer → perception (loads the encoder) → cameras → description → delivery
            → feedback → learning → schedule
-    stop   http → feedback → cameras → perception (what waits is perceived) → learning → description (its work stays
+    stop   http → feedback → cameras → perception (what waits, for two seconds) → learning → description (its work stays
            pending) → delivery → db-writer drains → database → lock
 
 `run` is called by the main thread, which does nothing but feed systemd's watchdog, and only while every worker's last
@@ -104,6 +104,11 @@ class Daemon:
         self._described = DescriptionTally(clock=self._clock)
         self._model_server: ModelServer | None = None  # one for all who ask it: it holds one request at a time
 
+    @property
+    def left_somebody_behind(self) -> bool:
+        """After `run`: whether a thread still runs that did not end in time."""
+        return self._crew.left_behind
+
     def ask_to_stop(self) -> None:
         """Stop in order; safe in a signal handler."""
         self._ending.set()
@@ -185,7 +190,7 @@ class Daemon:
                 if self._reload_wanted.is_set():
                     description = self._reload(storage, perception, description)
         self._notifier.stopping()
-        self._stop(storage, description)
+        self._stop(storage, perception, description)
         if not storage.spool.waiting():
             storage.clips.adopt_left(self._clock.now())  # of events that were going on
 
@@ -319,11 +324,12 @@ class Daemon:
                     self._log.info("recordings_ended")
                     self._ending.set()
 
-    def _stop(self, storage: Storage, description: DescriptionWork) -> None:
+    def _stop(self, storage: Storage, perception: LivePerception, description: DescriptionWork) -> None:
         """Each stage in the order of the stream, so that what is under way still arrives; what hangs is left behind."""
         deadline_mono_s = time.monotonic() + _STOP_WITHIN_S
         self._learning.close()
         storage.database.hurry()
+        perception.hurry()
         for stage in _STAGES:
             if stage == "description":
                 description.close()

@@ -127,6 +127,11 @@ class LivePerception:
         )
         self.unusual.change_rules(camera.name, unusual_rules(camera))
 
+    def hurry(self) -> None:
+        """The process ends soon: what would take long is left."""
+        if self.ready.is_set():
+            self.perceiver.hurry()
+
     def run(self, worker: Worker) -> None:
         # after an error the worker runs the body again: open events must not be forgotten with their perceiver
         if not self.ready.is_set():

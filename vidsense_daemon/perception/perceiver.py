@@ -45,6 +45,7 @@ _TAKE_TIMEOUT_S = 0.5  # how late a lost camera or a stop is noticed
 # looked at together: events are told after each batch, so a house of twenty cameras must not be one. Four send a dozen
 # frames and more, which is all that batches gain
 _CAMERAS_AT_ONCE = 4
+_LAST_FRAMES_WITHIN_S = 2.0  # a slow machine takes longer for what waits than the daemon has to end
 _REPORT_EVERY_S = 60.0
 _KEEP_EVERY_S = 600.0  # what is learned; a kill costs ten minutes of it, a write each minute would wear out SD cards
 
@@ -116,10 +117,11 @@ class Perceiver:
         self._ending: list[tuple[str, str]] = []  # of which frames may still wait
         self._changed: queue.SimpleQueue[tuple[str, Sequence[TriggerRule]]] = queue.SimpleQueue()
         self._frames = 0
+        self._hurried_mono_s: float | None = None
         self._reported_mono_s = self._kept_mono_s = self._clock.mono_s()
 
     def run(self, worker: Worker) -> None:
-        """The thread's body: perceive until asked to stop, then what still waits; close what is open."""
+        """The thread's body: perceive until asked to stop, then what waits if there is time; close what is open."""
         while not worker.stopping.is_set():
             worker.beat()
             self._sink.settle()  # before new frames are taken: what the sink refused comes first
@@ -133,10 +135,14 @@ class Perceiver:
             worker.worked()
             self._report()
             self._keep_learned()
-        while frames := self._mailbox.take(0, cameras=_CAMERAS_AT_ONCE):
+        while not self._is_late() and (frames := self._mailbox.take(0, cameras=_CAMERAS_AT_ONCE)):
             worker.beat()
             self.process(frames)
         self.finish()
+
+    def hurry(self) -> None:
+        """The process ends soon: frames that still wait in two seconds are not perceived. From any thread."""
+        self._hurried_mono_s = self._clock.mono_s()
 
     def process(self, frames: Sequence[Frame]) -> None:
         """Perceive these frames, each camera's in the order of its time; returns when the sink has taken it all.
@@ -187,6 +193,9 @@ class Perceiver:
     def thresholds(self) -> dict[str, dict[str, float]]:
         """Each camera's present threshold δ of each of its triggers."""
         return self._watches.thresholds()
+
+    def _is_late(self) -> bool:
+        return self._hurried_mono_s is not None and self._clock.mono_s() - self._hurried_mono_s > _LAST_FRAMES_WITHIN_S
 
     def _steps_of(self, frame: EmbeddedFrame) -> list[_Step]:
         sliding = self._sliding.setdefault(frame.camera, SlidingWindow(window_frames=self._window_frames))
