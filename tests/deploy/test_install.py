@@ -11,6 +11,8 @@ from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, Confi
 from vidsense_daemon.cli.main import main
 from vidsense_daemon.cli.unitfiles import check_is_visible
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 
 def install(root: Path, *more: str) -> int:
     return main(["install", "--system", "--root", str(root), "--executable", "/opt/vidsense/bin/vidsense", *more])

@@ -8,11 +8,13 @@ heavy (torch, SQLAlchemy) is imported inside ``run``, so that `vidsense --help` 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from vidsense_daemon import __version__
+from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, VidsenseError
-from vidsense_daemon.base.redact import url_credentials
+from vidsense_daemon.base.redact import Redactor, url_credentials
 from vidsense_daemon.base.shortage import shortage_of
 from vidsense_daemon.cli import (
     ask,
@@ -84,6 +86,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     args = build_parser().parse_args(argv)
+    # what a command's parts log must not stand among its results; commands that say more, or less, set it up again
+    logs.configure(json=not sys.stderr.isatty(), level="warning", redactor=Redactor())
     try:
         status: int = args.run(args)
     except ConfigError as error:
