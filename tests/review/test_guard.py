@@ -194,6 +194,14 @@ def test_no_path_leads_out(path: str, house: House) -> None:
     assert b"root:" not in answer
 
 
+def test_a_form_of_very_many_fields_is_refused(client: httpx.Client) -> None:
+    """Ours have a handful: who sends hundreds to the login page is answered, and no traceback fills the log."""
+    answer = client.post("/login", data={f"field_{number}": "1" for number in range(100)})
+
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "the form has too many fields"
+
+
 def test_a_large_body_is_refused(house: House, client: httpx.Client) -> None:
     """64 KiB are enough for any form; a gigabyte must not be kept in memory, declared or not."""
     token = house.csrf(client)

@@ -33,6 +33,7 @@ CSRF_FIELD = "csrf"
 
 _MOST_BODY_BYTES = 64 * 1024
 _LONGEST_HEADER = 4096
+_MOST_FIELDS = 50  # of a form; ours have a handful
 _READS = frozenset({"GET", "HEAD"})
 _PUBLIC = ("/healthz", "/login", "/static/")  # these say nothing that matters
 _HEADERS = {
@@ -186,7 +187,10 @@ def _cookies(headers: Headers) -> dict[str, str]:
 def _form_token(headers: Headers, body: bytes) -> str:
     if not headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return ""
-    return parse_qs(body.decode("latin-1"), max_num_fields=50).get(CSRF_FIELD, [""])[0]
+    try:
+        return parse_qs(body.decode("latin-1"), max_num_fields=_MOST_FIELDS).get(CSRF_FIELD, [""])[0]
+    except ValueError as error:
+        raise Problem(422, "the form has too many fields") from error
 
 
 async def _read_body(receive: Receive, headers: Headers) -> bytes:
