@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC
@@ -334,3 +336,27 @@ def test_a_password_in_the_url_stays_secret(kind: type[Ollama | OpenAiCompatible
         unreachable.look()
 
     assert "hunter22" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [Ollama, OpenAiCompatible], ids=["ollama", "openai"])
+def test_an_answer_without_an_end_is_an_error_and_no_memory(kind: type[Ollama | OpenAiCompatible]) -> None:
+    """A server gone mad, or something else at this address, must not fill the memory that cameras are watched with."""
+    sent_bytes = 0
+
+    def babble() -> None:
+        nonlocal sent_bytes
+        caller, _ = listener.accept()
+        with caller, contextlib.suppress(OSError):
+            caller.recv(65536)
+            caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")
+            while sent_bytes < 256 * 2**20:
+                sent_bytes += caller.send(b"x" * 2**20)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        talking = threading.Thread(target=babble)
+        talking.start()
+        with pytest.raises(DescriberError, match="more than 16 MB"):
+            kind(url=f"http://127.0.0.1:{listener.getsockname()[1]}", model=MODEL).look()
+        talking.join()
+
+    assert sent_bytes < 64 * 2**20

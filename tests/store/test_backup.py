@@ -157,6 +157,31 @@ def test_a_start_with_a_damaged_database_goes_on_from_the_last_good_backup(rooms
     database.close()
 
 
+def test_a_start_without_the_database_goes_on_from_the_last_backup(rooms: Rooms, tmp_path: Path) -> None:
+    """Somebody deleted the file under the daemon: the house is watched again, and what its log held is kept apart."""
+    store_described(rooms, "1-a")
+    back_up_daily(rooms.database.url, tmp_path / "backups", NOON)
+    rooms.close()
+    rooms.database.path.unlink()
+    left_over = rooms.database.path.with_name("vidsense.db-wal")
+    left_over.write_bytes(b"of a database that is gone")
+
+    database = open_or_heal(rooms.database.url, backups_dir=tmp_path / "backups", now=NOON, media_dir=rooms.media.root)
+    assert EventArchive(database=database, media=rooms.media).get("1-a") is not None
+    assert [path.read_bytes() for path in rooms.state_dir.glob("*.aside-*-wal")] == [b"of a database that is gone"]
+    database.close()
+
+
+def test_without_a_backup_a_lost_database_is_not_begun_anew(rooms: Rooms, tmp_path: Path) -> None:
+    """Better nothing than a new, empty database beside years of pictures."""
+    store_described(rooms, "1-a")
+    rooms.close()
+    rooms.database.path.unlink()
+
+    with pytest.raises(StoreError, match="still holds its stills"):
+        open_or_heal(rooms.database.url, backups_dir=tmp_path / "none", now=NOON, media_dir=rooms.media.root)
+
+
 def test_without_a_good_backup_the_damaged_file_stays_where_it_is(rooms: Rooms, tmp_path: Path) -> None:
     rooms.close()
     with pytest.raises(StoreError, match=r"no good backup there; .* move vidsense\.db and media/ away"):

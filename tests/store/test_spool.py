@@ -158,13 +158,29 @@ def test_a_replay_is_spooled_but_alerts_nobody(rooms: Rooms, tool: sqlite3.Conne
 
 def test_a_database_that_is_gone_is_no_reason_to_spool(rooms: Rooms) -> None:
     """It won't come back by itself: the daemon has to end, and its next start has to look."""
-    spool = EventSpool(rooms.events)
+    spool = EventSpool(rooms.events, hooks_for=phone)
     rooms.database.path.rename(rooms.state_dir / "moved")
     spool.opened(event("1-a"), None, window(1))
     with pytest.raises(DatabaseFaultError) as caught:
         spool.settle()
     assert caught.value.fault is Fault.GONE
     assert not isinstance(caught.value, DatabaseUnavailableError)
+    told_before_the_end = spool.due(datetime.now(UTC), "phone")
+    assert [delivery.event_id for delivery, _record in told_before_the_end] == ["1-a"]
+
+
+def test_a_database_that_is_gone_is_noticed_while_nothing_happens(rooms: Rooms) -> None:
+    """Within a second, by what is written all day: not at the next event, hours later."""
+    fatal: list[str] = []
+    spool = EventSpool(rooms.events)
+    writer = Worker("db-writer", spool.write_behind, on_fatal=lambda _status, reason: fatal.append(reason))
+    rooms.database.path.rename(rooms.state_dir / "moved")
+    spool.observed(window(1), "builtin-1")
+    writer.start()
+
+    assert writer.join(10)
+    assert "was deleted or replaced" in fatal[0]
+    (rooms.state_dir / "moved").rename(rooms.database.path)
 
 
 def test_perception_does_not_wait_for_a_commit(tmp_path: Path) -> None:

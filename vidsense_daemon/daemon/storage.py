@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.deliveries import DeliveryStore
 from vidsense_daemon.store.descriptions import DescriptionStore
 from vidsense_daemon.store.events import EventStore
+from vidsense_daemon.store.faults import DatabaseFaultError
 from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.search import EventSearch
 from vidsense_daemon.store.space import SpaceReserve
@@ -140,5 +142,6 @@ class Storage:
         return WindowIndex(cache_dir(self.state_dir) / "search", database=self.database, encoder=encoder)
 
     def close(self) -> None:
-        self.events.flush()
+        with contextlib.suppress(DatabaseFaultError):  # said already; the files are closed all the same
+            self.events.flush()
         self.database.close()

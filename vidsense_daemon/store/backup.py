@@ -24,7 +24,14 @@ from vidsense_daemon.store.engine import database_path
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
 from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.tables import documents, metadata, unreviewed, windows
-from vidsense_daemon.store.upgrade import current_revision, head_revision, integrity, is_ours, upgrade
+from vidsense_daemon.store.upgrade import (
+    DatabaseLostError,
+    current_revision,
+    head_revision,
+    integrity,
+    is_ours,
+    upgrade,
+)
 
 # filled by the triggers of the copy while its events are inserted
 _MADE_BY_TRIGGERS = {documents.name, unreviewed.name}
@@ -101,18 +108,16 @@ def restore(backup: Path, url: str, now: datetime) -> Path | None:
 
 def set_aside(path: Path, now: datetime) -> Path | None:
     """Move a database out of the way, with its WAL, which may hold its newest rows; none when there is none."""
-    if not path.exists():
-        return None
     aside = path.with_name(f"{path.name}.aside-{now:%Y%m%dT%H%M%SZ}")
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", "-shm"):  # also without their database: SQLite would take them for the next one's
         beside = path.with_name(path.name + suffix)
         if beside.exists():
             beside.rename(aside.with_name(aside.name + suffix))
-    return path.rename(aside)
+    return path.rename(aside) if path.exists() else None
 
 
 def heal(url: str, folder: Path, now: datetime) -> Path:
-    """Replace a damaged database by the newest backup in ``folder`` that is good; which one it was.
+    """Replace a damaged or a lost database by the newest backup in ``folder`` that is good; which one it was.
 
     Only for who holds the state folder's lock.
 
@@ -126,7 +131,7 @@ def heal(url: str, folder: Path, now: datetime) -> Path:
         except StoreError as error:
             log.warning("backup_not_usable", path=str(backup), reason=str(error))
             continue
-        log.error("database_restored", backup=str(backup), damaged=str(aside))
+        log.error("database_restored", backup=str(backup), aside=str(aside) if aside else None)
         return backup
     path = database_path(url)
     raise fault_error(
@@ -145,7 +150,7 @@ def open_or_heal(
     after_unclean_exit: bool = False,
     reserve: SpaceReserve | None = None,
 ) -> Database:
-    """The database, ready to use; a damaged one is moved aside for the newest good backup first.
+    """The database, ready to use; the newest good backup takes the place of a damaged or a lost one first.
 
     Only for who holds the state folder's lock. A house that is watched with yesterday's history is better than one that
     is not watched until somebody comes; the damaged file is kept for whoever wants to save more from it.
@@ -155,6 +160,9 @@ def open_or_heal(
     """
     try:
         return open_database(url, media_dir=media_dir, after_unclean_exit=after_unclean_exit, reserve=reserve)
+    except DatabaseLostError:
+        if not backups(backups_dir):
+            raise
     except DatabaseFaultError as error:
         if error.fault is not Fault.CORRUPT:
             raise

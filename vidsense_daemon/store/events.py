@@ -32,7 +32,7 @@ from vidsense_daemon.store.changes import note_change
 from vidsense_daemon.store.complaints import Complaint
 from vidsense_daemon.store.database import Database
 from vidsense_daemon.store.deliveries import HooksFor, nobody, owe
-from vidsense_daemon.store.faults import DatabaseFaultError
+from vidsense_daemon.store.faults import DatabaseFaultError, DatabaseUnavailableError
 from vidsense_daemon.store.looks import insert_look
 from vidsense_daemon.store.media import MediaFolder
 from vidsense_daemon.store.records import box_to_list, event_to_row, progress_to_row
@@ -129,7 +129,11 @@ class EventStore:
     # what the db-writer thread calls
 
     def flush(self) -> None:
-        """Write what `extended` and `observed` gathered; what the database does not take now waits on."""
+        """Write what `extended` and `observed` gathered; what the database does not take now waits on.
+
+        Raises:
+            DatabaseFaultError: it will never take anything again.
+        """
         self._windows.flush()
         with self._lock:
             progress, self._progress = self._progress, {}
@@ -141,6 +145,8 @@ class EventStore:
             self._progress_not_stored.say(events=len(progress), reason=str(fault))
             with self._lock:
                 self._progress = progress | self._progress
+            if not isinstance(fault, DatabaseUnavailableError):
+                raise
 
     # at the start
 

@@ -24,6 +24,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.base.errors import StoreError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.domain.events import (
     Delivery,
@@ -158,6 +159,9 @@ class EventSpool:
             except DatabaseUnavailableError as error:
                 self._refused(error)
                 return False
+            except StoreError:  # the daemon ends; who is at the door is told before
+                self._tell_at_once()
+                raise
             self._cross_off(call)
             self._on_owed()
         return True
@@ -249,6 +253,12 @@ class EventSpool:
             self._still_spooled.said()
         else:
             self._still_spooled.say(calls=calls, reason=str(error))
+
+    def _tell_at_once(self) -> None:
+        with self._lock:
+            for told in self._owed.values():
+                told.delivery = replace(told.delivery, next_attempt_at=told.delivery.created_at)
+        self._on_owed()
 
     def _cross_off(self, call: _Call) -> None:
         with self._lock:

@@ -151,10 +151,14 @@ def _content(path: Path) -> _Content:
     return _Content.OURS if application_id == APPLICATION_ID else _Content.FOREIGN
 
 
+class DatabaseLostError(StoreError):
+    """There is no database where one must have been."""
+
+
 def _refuse_to_replace(path: Path, media_dir: Path | None) -> None:
     """An empty file passes SQLite's own checks: what tells a lost database from a new one are its stills."""
     if media_dir is not None and next(media_dir.glob("**/*.jpg"), None) is not None:
-        raise StoreError(
+        raise DatabaseLostError(
             f"the database {path} is gone or empty, but {media_dir} still holds its stills: restore the last backup "
             f"with `vidsense db restore`, or move {media_dir} away to begin anew"
         )

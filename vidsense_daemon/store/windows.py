@@ -23,7 +23,7 @@ from vidsense_daemon.domain.windows import Embedding, Window
 from vidsense_daemon.store import tables
 from vidsense_daemon.store.complaints import Complaint
 from vidsense_daemon.store.database import Database
-from vidsense_daemon.store.faults import DatabaseFaultError
+from vidsense_daemon.store.faults import DatabaseFaultError, DatabaseUnavailableError
 
 _BUNCH = 256  # written by the caller itself when nobody flushed before
 _MOST_WAITING = 16_384  # 32 MiB at D = 512: hours of one camera; beyond it the oldest are dropped
@@ -68,7 +68,11 @@ class WindowStore:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits, in one transaction; what the database does not take now waits on."""
+        """Write what waits, in one transaction; what the database does not take now waits on.
+
+        Raises:
+            DatabaseFaultError: it will never take anything again.
+        """
         with self._lock:
             rows, self._waiting = self._waiting, []
         if not rows:
@@ -78,6 +82,8 @@ class WindowStore:
         except DatabaseFaultError as fault:
             self._put_back(rows)
             self._not_stored.say(waiting=len(rows), dropped=self.dropped, reason=str(fault))
+            if not isinstance(fault, DatabaseUnavailableError):
+                raise
 
     def between(
         self, since: datetime, until: datetime, *, encoder: str, camera: str | None = None

@@ -26,6 +26,7 @@ from vidsense_daemon.base.errors import (
 )
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.description.cleaning import plain
+from vidsense_daemon.description.describers.bounded import BoundedTransport
 from vidsense_daemon.description.describers.private_loop import PrivateLoop
 from vidsense_daemon.description.describers.server import (
     CONNECT_TIMEOUT_S,
@@ -218,7 +219,7 @@ class Ollama:
                 trust_env=False,
                 follow_redirects=False,
                 # reading the certificates of the world takes longer than everything else here together
-                verify=self._url.startswith("https:"),
+                transport=BoundedTransport(verify=self._url.startswith("https:")),
             ) as client:
                 return await request(client)
 

@@ -18,6 +18,7 @@ import httpx
 from vidsense_daemon.base.errors import DescriberError, DescriberUnavailableError, PermanentError
 from vidsense_daemon.base.redact import url_credentials
 from vidsense_daemon.description.cleaning import plain
+from vidsense_daemon.description.describers.bounded import BoundedTransport
 from vidsense_daemon.description.describers.private_loop import PrivateLoop
 from vidsense_daemon.description.describers.server import (
     CONNECT_TIMEOUT_S,
@@ -137,7 +138,10 @@ class OpenAiCompatible:
         async def with_client() -> T:
             timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, write=WRITE_TIMEOUT_S)
             async with httpx.AsyncClient(
-                timeout=timeout, headers=self._headers, trust_env=False, verify=self._url.startswith("https:")
+                timeout=timeout,
+                headers=self._headers,
+                trust_env=False,
+                transport=BoundedTransport(verify=self._url.startswith("https:")),
             ) as client:
                 return await request(client)
 
