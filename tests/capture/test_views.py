@@ -122,9 +122,10 @@ def test_private_places_are_black_in_pictures_and_stills() -> None:
     assert scaler.whole(working)[:, :30, 0].min() > 200
 
 
-def test_hiding_a_place_does_not_hurt_the_decoders_own_picture() -> None:
-    """The decoder predicts the next frames from it."""
-    frame = frame_of(plain((230, 120, 40), width_px=64, height_px=64), pixels="yuvj420p", colour_range=ColorRange.JPEG)
+@pytest.mark.parametrize(("pixels", "colour_range"), [("yuvj420p", ColorRange.JPEG), ("yuv420p", ColorRange.MPEG)])
+def test_hiding_a_place_does_not_hurt_the_decoders_own_picture(pixels: str, colour_range: ColorRange) -> None:
+    """The decoder predicts the next frames from it, and a small one is looked at where the decoder has put it."""
+    frame = frame_of(plain((230, 120, 40), width_px=64, height_px=64), pixels=pixels, colour_range=colour_range)
     before = frame.to_ndarray().copy()
     hidden = PrivacyMask([[(0, 0), (1, 0), (1, 1), (0, 1)]])
     scaler = Scaler(picture_px=64)
@@ -133,6 +134,19 @@ def test_hiding_a_place_does_not_hurt_the_decoders_own_picture() -> None:
     scaler.jpeg(frame, hidden=hidden)
 
     assert (frame.to_ndarray() == before).all()
+
+
+def test_a_picture_that_is_kept_is_the_one_that_was_looked_at() -> None:
+    """The background is made of copies, of cameras too whose rows the decoder pads."""
+    noise = np.random.default_rng(1).integers(0, 255, size=(34, 50, 3), dtype=np.uint8)
+    frame, scaler = frame_of(noise), Scaler(picture_px=16)
+    working = scaler.working_picture(frame)
+    cut = scaler.cut(working, (10, 6, 44, 30))
+    kept = working.with_planes(working.planes)
+
+    assert working.shape == kept.planes.shape
+    assert (kept.planes == frame.to_ndarray()).all()
+    assert (scaler.cut(kept, (10, 6, 44, 30)) == cut).all()
 
 
 @pytest.mark.parametrize(

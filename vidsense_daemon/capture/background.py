@@ -44,7 +44,7 @@ class Background:
         """Take the picture into account, when it is time for another one."""
         if at_s < self._last_at_s:
             self._last_at_s = self._shown_at_s = float("-inf")  # a new run's clock starts at 0 again
-        if self._kept and self._kept[-1].shape != picture.planes.shape:
+        if self._kept and self._kept[-1].shape != picture.shape:
             self.start_anew()
         if at_s - self._last_at_s < self._spacing_s:
             return
@@ -58,7 +58,7 @@ class Background:
 
     def begin_with(self, pictures: Sequence[WorkingPicture]) -> bool:
         """Take pictures from all over a recording for the camera's past; false when they show several scenes."""
-        kept = [picture for picture in pictures if picture.planes.shape == pictures[0].planes.shape][:_PICTURES]
+        kept = [picture for picture in pictures if picture.shape == pictures[0].shape][:_PICTURES]
         if len(kept) < _FIRST_AFTER:
             return False
         middle = kept[0].with_planes(median([picture.planes for picture in kept]))
@@ -80,7 +80,7 @@ class Background:
     def come_back(self, picture: WorkingPicture) -> bool:
         """Whether the scene from before the change is back; its background is taken up again."""
         old = self._before_change
-        if self.picture is not None or old is None or old.planes.shape != picture.planes.shape:
+        if self.picture is not None or old is None or old.shape != picture.shape:
             return False
         if not _alike(old.luma, picture.luma):
             return False

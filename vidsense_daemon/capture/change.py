@@ -9,7 +9,7 @@ A change of light alone (exposure, a cloud) is taken out before the comparison.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,15 +28,9 @@ _TILE_ROWS, _TILE_COLUMNS = 5, 4  # the whole picture has changed when nearly al
 _TILES_CHANGED = 16
 _TILE_CHANGED_PX = GATE_HEIGHT_PX * GATE_WIDTH_PX // 4 // (_TILE_ROWS * _TILE_COLUMNS)  # a quarter of a tile
 _BLOCK_WIDTH_PX, _BLOCK_HEIGHT_PX = GATE_WIDTH_PX // BLOCK_COLUMNS, GATE_HEIGHT_PX // BLOCK_ROWS  # 16 × 12
+_CELL_PX = _CELL_WIDTH_PX * _CELL_HEIGHT_PX
 _CELL_CHANGED_PX = 3  # fewer are noise
-_GAP_CELLS = 2
-_ROW_STEP = _COLUMNS + _GAP_CELLS  # a cell has the number row · this + column: no row ends near the next one
-_NEAR = tuple(
-    dy * _ROW_STEP + dx
-    for dy in range(-_GAP_CELLS, _GAP_CELLS + 1)
-    for dx in range(-_GAP_CELLS, _GAP_CELLS + 1)
-    if dy or dx
-)
+_ROW_BITS = 48  # cells are bits of one long number, a row every 48: its ends are far enough from the next row's
 _THIN = 4  # light is measured on every 4th row and column: exact enough, and 16 times cheaper
 _LIGHT_ROUNDS = 4  # fit, leave out what fits worst, fit again: what moves must not count as light
 _LIGHT_KEPT_RATIO = 0.7
@@ -88,9 +82,9 @@ class GreySwitch:
     def __init__(self) -> None:
         self._grey: bool | None = None
 
-    def switched(self, chroma: NDArray[np.uint8]) -> bool:
+    def switched(self, chroma: Sequence[NDArray[np.uint8]]) -> bool:
         """Whether this picture, given by its chroma planes, is on the other side than the one before."""
-        thin = chroma[..., ::_THIN, ::_THIN]
+        thin = np.array([plane[::_THIN, ::_THIN] for plane in chroma])
         levels = float(_apart(thin, _GREY).sum()) / thin.size
         before = self._grey
         if levels < self._GREY_LEVELS:
@@ -156,7 +150,10 @@ class ChangeGate:
         if brighter:
             apart = _apart(luma, _brightened(shown, brighter))
         self._apart = before, apart
-        changed = self._counting(apart > max(self._threshold_levels, _OVER_NOISE * noise_levels))
+        threshold_levels = max(self._threshold_levels, _OVER_NOISE * noise_levels)
+        if brighter or light or threshold_levels != self._threshold_levels:
+            changed = apart > threshold_levels
+        changed = self._counting(changed)
         ratio = _ratio(changed)
         box = _largest(changed) if ratio > self._changed_ratio else None
         zones = self._zones_of(changed) if box else ()
@@ -194,14 +191,37 @@ def _apart(a: NDArray[np.uint8], b: NDArray[np.uint8] | np.uint8) -> NDArray[np.
 
 
 def _brightened(luma: Luma, levels: int) -> Luma:
-    return Light(1.0, levels).applied(luma) if levels else luma
+    """So many levels brighter, or darker; black and white stay what they are."""
+    if levels < 0:
+        brightened: Luma = np.maximum(luma, np.uint8(-levels))
+        brightened -= np.uint8(-levels)
+        return brightened
+    if levels > 0:
+        brightened = np.minimum(luma, np.uint8(_MOST_LEVELS - levels))
+        brightened += np.uint8(levels)
+        return brightened
+    return luma
 
 
 def _brightness_and_noise(luma: Luma, before: Luma) -> tuple[int, int]:
-    """By how many levels most pixels are brighter than before, and how far they typically lie from that: medians."""
-    difference = luma[::_THIN, ::_THIN].astype(np.int16) - before[::_THIN, ::_THIN]
-    brighter = _middle(difference)
-    return brighter, _middle(np.abs(difference - brighter))
+    """By how many levels most pixels are brighter than before, and how far they typically lie from that: medians.
+
+    Both by counting how often each difference occurs: five times as fast as by sorting.
+    """
+    differences = luma[::_THIN, ::_THIN].astype(np.int16)
+    differences -= before[::_THIN, ::_THIN]
+    differences += _MOST_LEVELS
+    counts = np.bincount(differences.reshape(-1), minlength=2 * _MOST_LEVELS + 1)
+    middle = _middle(counts, differences.size)
+    distances = np.zeros(2 * _MOST_LEVELS + 1, counts.dtype)
+    distances[: len(counts) - middle] = counts[middle:]
+    distances[1 : middle + 1] += counts[:middle][::-1]
+    return middle - _MOST_LEVELS, _middle(distances, differences.size)
+
+
+def _middle(counts: NDArray[np.intp], size: int) -> int:
+    """The median of ``size`` numbers that occur so often each."""
+    return int(counts.cumsum().searchsorted(size // 2, side="right"))
 
 
 def _changes_of_blocks(apart: Luma, counted: Mask | None) -> Blocks:
@@ -213,12 +233,6 @@ def _changes_of_blocks(apart: Luma, counted: Mask | None) -> Blocks:
     blocks = strips.reshape(BLOCK_ROWS, BLOCK_COLUMNS, _BLOCK_WIDTH_PX).sum(axis=2)
     levels: NDArray[np.float64] = blocks / (_BLOCK_HEIGHT_PX * _BLOCK_WIDTH_PX)
     return levels.astype(np.float16)
-
-
-def _middle(differences: NDArray[np.int16]) -> int:
-    """The median of whole numbers within ±510, by counting: five times as fast as by sorting."""
-    counts = np.bincount((differences + 2 * _MOST_LEVELS).ravel())
-    return int(counts.cumsum().searchsorted(differences.size // 2, side="right")) - 2 * _MOST_LEVELS
 
 
 def _cell_counts(changed: Mask) -> NDArray[np.uint64]:
@@ -240,39 +254,65 @@ def _everywhere(changed: Mask) -> bool:
 def _largest(changed: Mask) -> Box | None:
     """The box around the largest connected group of changed cells; none when all changed pixels lie scattered."""
     counts = _cell_counts(changed)
-    rows, columns = np.nonzero(counts >= _CELL_CHANGED_PX)
-    cell_px = dict(zip((rows * _ROW_STEP + columns).tolist(), counts[rows, columns].tolist(), strict=True))
-    waiting = set(cell_px)
-    best: list[int] = []
-    most_px = 0
-    while waiting:
-        group = _group(waiting.pop(), waiting)
-        group_px = sum(cell_px[cell] for cell in group)
+    groups = _groups(_bits(counts >= _CELL_CHANGED_PX))
+    if len(groups) < 2:
+        return _box_around(changed, groups[0]) if groups else None
+    best = most_px = 0
+    for group in sorted(groups, key=int.bit_count, reverse=True):
+        if group.bit_count() * _CELL_PX <= most_px:
+            break  # nor can any of the rest be larger
+        group_px = int(counts[_cells(group)].sum())
         if group_px > most_px:
             best, most_px = group, group_px
-    return _box_around(changed, best) if best else None
+    return _box_around(changed, best)
 
 
-def _group(seed: int, waiting: set[int]) -> list[int]:
-    """Take every cell that hangs together with ``seed`` out of ``waiting``; a gap of one cell is bridged.
+def _bits(cells: Mask) -> int:
+    """(30, 40) as one number, the upper left cell its lowest bit: to spread it takes some shifts, and no loop."""
+    rows = np.zeros((_ROWS, _ROW_BITS), np.bool_)
+    rows[:, :_COLUMNS] = cells
+    return int.from_bytes(np.packbits(rows, bitorder="little").tobytes(), "little")
+
+
+def _cells(bits: int) -> Mask:
+    """(30, 40): `_bits` undone."""
+    packed = np.frombuffer(bits.to_bytes(_ROWS * _ROW_BITS // 8, "little"), np.uint8)
+    return np.unpackbits(packed, bitorder="little").reshape(_ROWS, _ROW_BITS)[:, :_COLUMNS].view(np.bool_)
+
+
+def _groups(waiting: int) -> list[int]:
+    groups = []
+    while waiting:
+        groups.append(group := _group(waiting & -waiting, waiting))
+        waiting ^= group
+    return groups
+
+
+def _group(seed: int, waiting: int) -> int:
+    """Every cell of ``waiting`` that hangs together with ``seed``; a gap of one cell is bridged.
 
     A plain surface that moves changes at its edges only: the two edges of a car are one thing.
     """
-    group = [seed]
-    for cell in group:  # grows while it is read
-        if not waiting:
-            break
-        near = waiting.intersection([cell + step for step in _NEAR])
-        waiting -= near
-        group.extend(near)
+    group, spread = 0, seed
+    while spread != group:
+        group = spread
+        spread |= spread << 1 | spread >> 1
+        spread |= spread << 1 | spread >> 1
+        spread |= spread << _ROW_BITS | spread >> _ROW_BITS
+        spread |= spread << _ROW_BITS | spread >> _ROW_BITS
+        spread &= waiting
     return group
 
 
-def _box_around(changed: Mask, cells: list[int]) -> Box:
+def _box_around(changed: Mask, cells: int) -> Box:
     """The box of the changed pixels where these cells lie, as ratios."""
-    rows, columns = [cell // _ROW_STEP for cell in cells], [cell % _ROW_STEP for cell in cells]
-    top, left = min(rows) * _CELL_HEIGHT_PX, min(columns) * _CELL_WIDTH_PX
-    part = changed[top : (max(rows) + 1) * _CELL_HEIGHT_PX, left : (max(columns) + 1) * _CELL_WIDTH_PX]
+    columns = cells
+    for rows in (16, 8, 4, 2, 1):  # all rows onto the first
+        columns |= columns >> rows * _ROW_BITS
+    columns &= (1 << _COLUMNS) - 1
+    top, left = _lowest(cells) // _ROW_BITS * _CELL_HEIGHT_PX, _lowest(columns) * _CELL_WIDTH_PX
+    end_row, end_column = (cells.bit_length() - 1) // _ROW_BITS + 1, columns.bit_length()
+    part = changed[top : end_row * _CELL_HEIGHT_PX, left : end_column * _CELL_WIDTH_PX]
     ys, xs = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
     return Box(
         left=float(left + xs[0]) / GATE_WIDTH_PX,
@@ -280,3 +320,7 @@ def _box_around(changed: Mask, cells: list[int]) -> Box:
         right=float(left + xs[-1] + 1) / GATE_WIDTH_PX,
         bottom=float(top + ys[-1] + 1) / GATE_HEIGHT_PX,
     )
+
+
+def _lowest(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1

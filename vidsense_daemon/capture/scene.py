@@ -78,7 +78,7 @@ class Scene:
         """The frame to send, when this one is worth it. ``picture`` is blackened in place where it is private."""
         self._hide_private(picture)
         change = self._gate.compare(self._scaler.small_luma(picture, GATE_WIDTH_PX, GATE_HEIGHT_PX))
-        if self._grey_switch.switched(picture.chroma):
+        if self._grey_switch.switched(picture.samples[1:]):
             change = replace(change, moving=False, box=None, scene_changed=True, zones=(), relit=None)
         self.change = change
         self._follow(picture, change, moment.pts_s)

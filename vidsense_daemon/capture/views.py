@@ -10,7 +10,6 @@ Levels are limited range (16..235), whatever the camera sends. `S` = the encoder
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import cast
 
@@ -23,6 +22,7 @@ from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.squares import SMALLEST_PX, Square
 
 Levels = NDArray[np.uint8]
+Samples = tuple[Levels, Levels, Levels]  # luma (H, W), blue and red chroma (H/2, W/2); rows may lie further apart
 HiddenAt = Callable[[int, int], NDArray[np.bool_]]  # (width_px, height_px) → (height_px, width_px): true is private
 
 LONGEST_SIDE_PX = 768  # a person at the far end of a drive is still some 30 px high
@@ -31,27 +31,48 @@ _JPEG_QUALITY_LAMBDA = 4 * 118  # FF_QP2LAMBDA: about quality 85, 250 kB at 1080
 _BLACK_LUMA, _BLACK_CHROMA = 16, 128
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class WorkingPicture:
-    """The small 4:2:0 picture that all looking is done on."""
+    """The small 4:2:0 picture that all looking is done on.
 
-    planes: Levels  # (H·3/2, W)
-    colorspace: int  # the camera's matrix (BT.601, BT.709), needed to make RGB
+    Its samples stay where the decoder or swscale has put them until somebody wants to change or to keep them: a copy at
+    each look costs as much as a cut.
+    """
+
+    __slots__ = ("_planes", "colorspace", "samples")
+
+    def __init__(self, shown: Levels | Samples, colorspace: int) -> None:
+        """Of planes (H·3/2, W) or of samples; neither is copied. ``colorspace`` (BT.601, BT.709) is needed for RGB."""
+        self._planes: Levels | None = None if isinstance(shown, tuple) else shown
+        self.samples = shown if isinstance(shown, tuple) else _samples_of(shown)
+        self.colorspace = colorspace
+
+    @property
+    def planes(self) -> Levels:
+        """(H·3/2, W): one array, which may be written into; the first call copies."""
+        if self._planes is None:
+            self._planes = np.concatenate([part.reshape(-1) for part in self.samples]).reshape(-1, self.width_px)
+            self.samples = _samples_of(self._planes)
+        return self._planes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H·3/2, W): that of `planes`, without a copy."""
+        return self.height_px * 3 // 2, self.width_px
 
     @property
     def width_px(self) -> int:
         """W."""
-        return int(self.planes.shape[1])
+        return int(self.samples[0].shape[1])
 
     @property
     def height_px(self) -> int:
         """H."""
-        return int(self.planes.shape[0]) * 2 // 3
+        return int(self.samples[0].shape[0])
 
     @property
     def luma(self) -> Levels:
         """(H, W)."""
-        return self.planes[: self.height_px]
+        return self.samples[0]
 
     @property
     def chroma(self) -> Levels:
@@ -60,7 +81,7 @@ class WorkingPicture:
 
     def with_planes(self, planes: Levels) -> WorkingPicture:
         """Another picture of the same camera: its background."""
-        return replace(self, planes=planes)
+        return WorkingPicture(planes, self.colorspace)
 
 
 class Scaler:
@@ -88,8 +109,9 @@ class Scaler:
             dst_color_range=ColorRange.MPEG,
             threads=1,
         )
-        planes = cast("Levels", small.to_ndarray())
-        return WorkingPicture(turned(planes, quarter_turns), int(frame.colorspace))
+        if quarter_turns % 4:
+            return WorkingPicture(turned(cast("Levels", small.to_ndarray()), quarter_turns), int(frame.colorspace))
+        return WorkingPicture(_samples_in(small), int(frame.colorspace))
 
     def small_luma(self, picture: WorkingPicture, width_px: int, height_px: int) -> Levels:
         """(height_px, width_px): the luma, averaged over areas, which takes most of the sensor's noise away."""
@@ -104,17 +126,14 @@ class Scaler:
     def cut(self, picture: WorkingPicture, square: Square) -> Picture:
         """(S, S, 3): one part of the picture as RGB."""
         left, top, right, bottom = square
-        if (right - left, bottom - top) == (picture.width_px, picture.height_px):
-            to_side, part = self._whole_to_side, picture.planes
-        else:
-            to_side, part = self._part_to_side, _part(picture, square)
-        # without a copy, but rounding heights down to a multiple of 4: the planes of others would start too early
-        make = av.VideoFrame.from_numpy_buffer if (bottom - top) % 4 == 0 else av.VideoFrame.from_ndarray
-        frame = make(part, format="yuv420p")
+        is_whole = (right - left, bottom - top) == (picture.width_px, picture.height_px)
+        to_side = self._whole_to_side if is_whole else self._part_to_side
+        # by pointers to each plane's part: nothing is copied before it is scaled
+        frame = av.VideoFrame.from_dlpack(_part(picture.samples, square), format="yuv420p")
         frame.colorspace = picture.colorspace
         side = self._picture_px
         # averaging where it shrinks, interpolating where it grows: as the encoder's own training pictures were made
-        shrinks = min(part.shape[1], bottom - top) >= side
+        shrinks = min(right - left, bottom - top) >= side
         # scaled first and then coloured: in one step swscale takes more than twice as long
         scaled = to_side.reformat(
             frame, side, side, interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR, threads=1
@@ -152,12 +171,26 @@ class Scaler:
         return encode_jpeg(full), full.width, full.height
 
 
-def _part(picture: WorkingPicture, square: Square) -> Levels:
-    """(h·3/2, w): a copy of a part's planes."""
+def _samples_in(frame: av.VideoFrame) -> Samples:
+    """Where a yuv420p frame has them: valid as long as they are referred to, and not to be written into."""
+    luma, blue, red = (
+        np.frombuffer(cast("memoryview", plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        for plane in frame.planes
+    )
+    return luma, blue, red
+
+
+def _samples_of(planes: Levels) -> Samples:
+    height, width = planes.shape[0] * 2 // 3, planes.shape[1]
+    blue, red = planes[height:].reshape(2, height // 2, width // 2)
+    return planes[:height], blue, red
+
+
+def _part(samples: Samples, square: Square) -> Samples:
+    luma, blue, red = samples
     left, top, right, bottom = square
-    luma = picture.luma[top:bottom, left:right]
-    chroma = picture.chroma[:, top // 2 : bottom // 2, left // 2 : right // 2]
-    return np.concatenate([luma.reshape(-1), chroma.reshape(-1)]).reshape(-1, right - left)
+    rows, columns = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
+    return luma[top:bottom, left:right], blue[rows, columns], red[rows, columns]
 
 
 def encode_jpeg(frame: av.VideoFrame) -> bytes:

@@ -17,13 +17,12 @@ def square_around(box: Box, width_px: int, height_px: int) -> Square:
     longer_px = max((box.right - box.left) * width_px, (box.bottom - box.top) * height_px)
     half_px = _MARGIN * longer_px + _MARGIN_PX
     left, right = _inside(x * width_px - half_px, x * width_px + half_px, width_px)
-    # a height that four divides is cut without another copy (`capture.views`)
-    top, bottom = _inside(y * height_px - half_px, y * height_px + half_px, height_px, step_px=4)
+    top, bottom = _inside(y * height_px - half_px, y * height_px + half_px, height_px)
     return left, top, right, bottom
 
 
-def _inside(start: float, end: float, size_px: int, *, step_px: int = 2) -> tuple[int, int]:
+def _inside(start: float, end: float, size_px: int) -> tuple[int, int]:
     """Cut at the picture's edges, on even px because two of them share a chroma sample."""
-    first = max(0, min(int(start) // step_px * step_px, size_px - SMALLEST_PX))
-    last = min(size_px, max(-(-int(end) // step_px) * step_px, first + SMALLEST_PX))
+    first = max(0, min(int(start) // 2 * 2, size_px - SMALLEST_PX))
+    last = min(size_px, max(-(-int(end) // 2) * 2, first + SMALLEST_PX))
     return first, last
