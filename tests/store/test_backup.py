@@ -83,6 +83,20 @@ def test_windows_are_left_out_unless_asked_for(rooms: Rooms, tmp_path: Path) -> 
     assert windows_in(complete, tmp_path / "b") == 2
 
 
+def test_a_backup_replaces_an_older_one_and_nothing_else(rooms: Rooms, tmp_path: Path) -> None:
+    """A slip of the hand costs neither the database nor a film."""
+    film, older = tmp_path / "film.mp4", tmp_path / "older.db"
+    film.write_bytes(b"a holiday")
+    back_up(rooms.database.url, older)
+
+    for taken, reason in ((film, "no backup of vidsense"), (rooms.database.path, "the database itself")):
+        before = taken.read_bytes()
+        with pytest.raises(StoreError, match=reason):
+            back_up(rooms.database.url, taken)
+        assert taken.read_bytes() == before
+    assert back_up(rooms.database.url, older).path == older
+
+
 def test_daily_backups_keep_the_newest(rooms: Rooms, tmp_path: Path) -> None:
     for day in range(5):
         back_up_daily(rooms.database.url, tmp_path / "backups", NOON + timedelta(days=day), keep=3)

@@ -62,7 +62,7 @@ def test_an_older_program_that_is_started_again_and_again_keeps_the_copy_that_it
         connection.commit()
 
     for _ in range(3):
-        with pytest.raises(ConfigError, match="from a newer VidSense"):
+        with pytest.raises(ConfigError, match="from a newer Vidsense"):
             Storage(old)
 
     assert copies(old) == [copy]

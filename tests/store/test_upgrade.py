@@ -146,7 +146,7 @@ def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "vidsense.db")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
-    with pytest.raises(ConfigError, match="newer VidSense"):
+    with pytest.raises(ConfigError, match="newer Vidsense"):
         open_database(database_url(tmp_path))
 
 

@@ -65,7 +65,7 @@ def database(state_dir: Path) -> Finding:
     try:
         found = status(database_url(state_dir))
     except VidsenseError as error:
-        return bad(what, str(error), "vidsense db status")
+        return bad(what, str(error), _mend(error, "vidsense db status"))
     if found.integrity != "ok":
         return bad(what, f"{found.path} is damaged: {found.integrity}", "vidsense db restore FILE")
     if not found.is_current:
@@ -183,10 +183,10 @@ def describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding:
     return good("describer", " ".join((writer.backend, writer.model)).strip())
 
 
-def _mend(error: VidsenseError) -> str:
+def _mend(error: VidsenseError, otherwise: str = "vidsense describer check") -> str:
     """The first command that the message names: no Ollama is started, a missing model is pulled."""
     named = re.search(r"`([^`]+)`", str(error))
-    return named[1] if named else "vidsense describer check"
+    return named[1] if named else otherwise
 
 
 def _streams(cameras: Sequence[ResolvedCamera]) -> Iterator[Finding]:

@@ -47,11 +47,13 @@ class Backup:
 
 
 def back_up(url: str, to: Path, *, with_windows: bool = False) -> Backup:
-    """Copy the database to the new file ``to``; it appears under that name only when it is complete and checked.
+    """Copy the database to the file ``to``; it appears under that name only when it is complete and checked.
 
     Raises:
-        StoreError: the database can't be read, or the copy not written; ``to`` is not touched then.
+        StoreError: the database can't be read, or the copy not written, or ``to`` is there and no older backup;
+            ``to`` is not touched then.
     """
+    _check_may_replace(to, database_path(url))
     part = to.with_name(to.name + PART_SUFFIX)
     part.unlink(missing_ok=True)
     try:
@@ -168,6 +170,16 @@ def open_or_heal(
             raise
     heal(url, backups_dir, now)
     return open_database(url, media_dir=media_dir, reserve=reserve)
+
+
+def _check_may_replace(to: Path, database: Path) -> None:
+    """A slip of the hand must cost neither the database that runs nor a holiday's film."""
+    if not to.exists():
+        return
+    if database.exists() and to.samefile(database):
+        raise StoreError(f"{to} is the database itself: name another file for its backup")
+    if not to.is_file() or (to.stat().st_size and not is_ours(to)):
+        raise StoreError(f"{to} is there already, and is no backup of vidsense: name another file")
 
 
 def _check_is_current(path: Path) -> None:

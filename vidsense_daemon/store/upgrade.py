@@ -107,7 +107,7 @@ def check_is_current(url: str) -> None:
         _check_is_ours(path, content)
         _check_is_not_newer(path)
         if current_revision(path) != head_revision():
-            raise ConfigError(f"the database {path} is from an older VidSense: run `vidsense db upgrade`")
+            raise ConfigError(f"the database {path} is from an older Vidsense: run `vidsense db upgrade`")
 
 
 def is_ours(path: Path) -> bool:
@@ -172,7 +172,7 @@ def _check_is_ours(path: Path, content: _Content) -> None:
 def _check_is_not_newer(path: Path) -> None:
     revision = current_revision(path)
     if revision is not None and revision not in known_revisions():
-        raise ConfigError(f"the database {path} is from a newer VidSense (schema {revision}): upgrade the program")
+        raise ConfigError(f"the database {path} is from a newer Vidsense (schema {revision}): upgrade the program")
 
 
 def _migrate(url: str, revision: str) -> None:
