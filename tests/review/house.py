@@ -166,6 +166,7 @@ class House:
         state_dir: Path,
         *,
         host: str = "127.0.0.1",
+        port: int = 0,
         full: bool = True,
         measurements: tuple[Measurements, ...] = (),
         **server: Any,
@@ -184,7 +185,7 @@ class House:
             measurements=measurements,
         )
         self.server = ReviewServer(
-            host, 0, self._all(archive) if full else archive, board=self.board, clock=SinceNoon(), **server
+            host, port, self._all(archive) if full else archive, board=self.board, clock=SinceNoon(), **server
         )
         self.fatal: list[str] = []
         self._worker = Worker("http", self.server.run, on_fatal=lambda _status, reason: self.fatal.append(reason))

@@ -14,7 +14,7 @@ from vidsense_daemon.domain.events import Severity
 from vidsense_daemon.review.access import password_hash
 
 from .browsing import DESKTOP, PHONE, chromium
-from .house import House
+from .house import CameraSays, House, frame
 
 _SLOWEST_MS = 10_000
 
@@ -187,13 +187,13 @@ def test_a_trigger_is_tried_on_the_past_and_saved(house: House, page: Any) -> No
 
 
 def test_a_question_is_answered_with_its_events(house: House, page: Any) -> None:
-    """The answer names what it rests on, as links."""
+    """The answer shows what it rests on, as cards."""
     id_ = house.happens()
     page.goto("/ask")
 
     page.get_by_label("Question").fill("did anyone come?")
     page.get_by_role("button", name="Ask").click()
-    page.get_by_role("link", name=id_).click()
+    page.locator(f"#answer #e-{id_} .open").click()
     page.wait_for_url(f"**/events/{id_}")
 
 
@@ -319,3 +319,68 @@ def test_logging_in_with_a_browser(browser: Any, tmp_path: Path) -> None:
 
         assert "/login" in page.url
         page.context.close()
+
+
+def test_a_picture_that_was_removed_is_told_of(house: House, page: Any, complaints: list[str]) -> None:
+    """Retention took the files: the place says so, and shows no torn picture."""
+    id_ = house.happens()
+    for still in house.get(id_).stills:
+        Path(still.path).unlink()
+    for path in ("/", f"/events/{id_}"):
+        page.goto(path)
+        page.get_by_text("the picture is no longer there").first.wait_for()
+
+    assert page.locator("main img").count() == 0
+    complaints.clear()  # the browser has told of the missing files
+
+
+def test_a_date_is_typed_without_being_interrupted(house: House, page: Any) -> None:
+    """While its year is typed it is 0002 first; the page waits for a day that can be meant."""
+    id_ = house.happens()
+    page.goto("/?show=all")
+    page.get_by_label("Day").focus()
+    page.keyboard.type("03142026")
+    page.wait_for_url("**/?*day=2026-03-14*")
+
+    assert cards(page) == [id_]
+
+
+def test_live_updates_outlive_the_daemon(browser: Any, tmp_path: Path) -> None:
+    """The page says that it hears nothing while the daemon is away, and goes on by itself when it is back."""
+    with House(tmp_path / "state") as house:
+        address, port = house.url, int(house.url.rpartition(":")[2])
+        page = browser.new_context(base_url=address).new_page()
+        page.goto("/")
+    page.get_by_text("No live updates right now").wait_for(timeout=_SLOWEST_MS)
+    with House(tmp_path / "state", port=port) as house:
+        id_ = house.happens()
+        page.locator(f"#e-{id_}").wait_for(timeout=2 * _SLOWEST_MS)
+        page.get_by_text("No live updates right now").wait_for(state="hidden", timeout=_SLOWEST_MS)
+        page.context.close()
+
+
+def test_a_tab_that_nobody_looks_at_keeps_no_connection(house: House, page: Any) -> None:
+    """A browser opens six to one address: seven forgotten tabs must not lock out the eighth."""
+    page.goto("/")
+    turn = """(state) => { Object.defineProperty(document, "visibilityState", { value: state, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange")); }"""
+    with page.expect_event("requestfailed", lambda one: "/api/events/stream" in one.url):
+        page.evaluate(turn, "hidden")
+    id_ = house.happens()
+    page.evaluate(turn, "visible")
+    page.locator(f"#e-{id_}").wait_for()
+
+    assert cards(page) == [id_]
+
+
+def test_the_live_page_follows_its_cameras(house: House, page: Any) -> None:
+    """A camera that goes offline says so with its reason and since when, beside its last picture."""
+    page.goto("/live")
+    yard = page.locator("[data-camera=yard]")
+    house.board.saw(frame("yard", moving=True, with_still=True))
+    house.board.heard(CameraSays("yard", phase="waiting", message="no route to the camera"))
+    yard.get_by_text("no route to the camera").wait_for()
+
+    assert yard.locator(".state").inner_text() == "offline"
+    assert "offline since 12:00:00" in yard.inner_text()
+    assert yard.locator("img").count() == 1

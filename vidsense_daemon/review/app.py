@@ -61,7 +61,7 @@ def build_app(
         EventStream(archive=ports.archive, listing=listing, is_ending=is_ending),  # before events: `stream` is no id
         events,
         SystemApi(ports, board=board),
-        QuestionsApi(ports, listing=listing, clock=clock),
+        QuestionsApi(ports, listing=listing, zone=zone, clock=clock),
     )
     others = (
         Health(ports),

@@ -17,6 +17,7 @@ from vidsense_daemon.review.ports import Ports
 from vidsense_daemon.review.problems import Problem
 from vidsense_daemon.review.rendering import Rendering
 
+TAKEN_BACK = "none"  # what a pressed button sends
 _MOST_FIELDS = 20
 _SESSION_COOKIE_S = 30 * 24 * 3600
 
@@ -55,8 +56,11 @@ class EventForms:
 
     def feedback(self, event_id: EventId, fields: Fields) -> Response:
         verdict = fields.get("verdict", "")
+        if verdict == TAKEN_BACK:
+            self._api.clear_feedback(event_id)
+            return _back_to(event_id)
         if verdict not in tuple(Verdict):
-            raise Problem(422, "say good or bad")
+            raise Problem(422, "press good or bad: a note is kept with one of them")
         note = fields.get("note", "")[:LONGEST_NOTE]
         self._api.feedback(event_id, FeedbackJson(verdict=Verdict(verdict), note=note))
         return _back_to(event_id)

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from vidsense_daemon.base.clock import Clock, to_ms
-from vidsense_daemon.domain.events import Severity, Verdict
+from vidsense_daemon.domain.events import ALARMS, Severity, Verdict
 from vidsense_daemon.review.access import Access, Visitor
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.events_api import EventId, needed
@@ -31,6 +31,7 @@ from vidsense_daemon.review.timeline import rows_of
 PAGE_EVENTS = 60
 _MOST_ON_TIMELINE = 2000
 _MOST_FOUND = 60
+_MOST_SEARCHED = 200
 # what nobody looked at for a month is not news; without a bound, "nothing new" would read all events there ever were
 _NEW_FOR = timedelta(days=30)
 
@@ -89,21 +90,36 @@ class Pages:
             router.add_api_route(path, page, methods=["GET"], response_model=None)
         return router
 
-    def review(self, request: Request, choice: ChoiceQuery) -> Response:
-        """Events as cards, the newest first; what was not looked at yet unless asked otherwise."""
+    def review(self, request: Request, choice: ChoiceQuery, cursor: CursorQuery = None) -> Response:
+        """Events as cards, the newest first; what was not looked at yet unless asked otherwise.
+
+        ``cursor`` is where a page goes on that no script continues.
+        """
         if choice.q:
             return self._found(request, choice)
         since = self._ports.archive.newest_sequence()  # before the cards: what happens meanwhile comes live, not never
-        page = self._page(choice, cursor=None, only="")
+        page = self._page(choice, cursor=cursor, only="")
         day = self._day(choice)
-        values = {"page": page, "rows": self._rows(day, choice), "day": day, "choice": choice, "since": since}
-        return self._show(request, "review.html", now_ms=to_ms(self._clock.now()), found=None, **values)
+        return self._show(
+            request,
+            "review.html",
+            page=page,
+            rows=self._rows(day, choice),
+            day=day,
+            choice=choice,
+            since="" if cursor else since,  # news belong before the first page
+            older=bool(cursor),
+            now=self._clock.now(),
+            now_ms=to_ms(self._clock.now()),
+            found=None,
+            any_events=bool(page.items or self._ports.archive.find(limit=1)),
+        )
 
     def cards(
         self,
         request: Request,
         choice: ChoiceQuery,
-        cursor: Annotated[str | None, Query(pattern=CURSOR_PATTERN)] = None,
+        cursor: CursorQuery = None,
         only: Annotated[str, Query(max_length=64)] = "",
     ) -> Response:
         """More cards for a page that is open; ``only`` one, when it fits what the page shows."""
@@ -122,6 +138,7 @@ class Pages:
             item=listed,
             evidence=evidence_of(record.description),
             deliveries=self._ports.deliveries.deliveries(event_id) if self._ports.deliveries else None,
+            now=self._clock.now(),
             attention=attention,
             most_attention=max((moment.weight for moment in attention), default=1.0),
             clip=bool(self._ports.clip_of and self._ports.clip_of(event_id)),
@@ -161,9 +178,11 @@ class Pages:
         )
 
     def _found(self, request: Request, choice: Choice) -> Response:
-        search = needed(self._ports.search, "search")
-        found = search(choice.q, camera=choice.camera or None, since=None, until=None, limit=_MOST_FOUND)
-        items = tuple(self._listing.of([one.record for one in found]))
+        search, wanted = needed(self._ports.search, "search"), self._wanted(choice)
+        # a search knows cameras and times; what else it is narrowed to is looked at afterwards
+        found = search(choice.q, camera=wanted.camera, since=wanted.since, until=wanted.until, limit=_MOST_SEARCHED)
+        listed = self._listing.of([one.record for one in found])
+        items = tuple(item for item in listed if self._listing.fits(wanted, item))[:_MOST_FOUND]
         by = {one.record.event.id: one.by for one in found}
         return self._show(
             request,
@@ -174,7 +193,10 @@ class Pages:
             rows=(),
             day=None,
             since="",
+            older=False,
+            now=self._clock.now(),
             now_ms=0,
+            any_events=True,
         )
 
     def _page(self, choice: Choice, *, cursor: str | None, only: str) -> Page:
@@ -202,7 +224,9 @@ class Pages:
         )
 
     def _shown(self, choice: Choice) -> str:
-        return choice.show or ("new" if self._ports.reviews else "all")
+        if choice.q and choice.show == "new":
+            return "all"  # who searches means what has been seen, too
+        return choice.show or ("new" if self._ports.reviews and not choice.q else "all")
 
     def _rows(self, day: datetime, choice: Choice) -> Any:
         events = self._ports.archive.began_between(
@@ -222,13 +246,16 @@ class Pages:
 
     def _show(self, request: Request, template: str, **values: Any) -> Response:
         visitor: Visitor = request.state.visitor
+        sights = self._board.cameras()
         common: dict[str, Any] = {
             "csrf": self._access.csrf_token(visitor.session) if visitor.session else "",
             "user": visitor.name,
             "ports": self._ports,
-            "cameras": [sight.name for sight in self._board.cameras()],
+            "cameras": [sight.name for sight in sights],
             "path": request.url.path,
             "shown": self._shown(values["choice"]) if "choice" in values else "",
+            "alarms": ALARMS,  # these have no trigger
+            "offline": [sight for sight in sights if sight.word() == "offline"],
         }
         return self._rendering.page(template, **common, **values)
 
@@ -248,3 +275,4 @@ def _choice(
 
 
 ChoiceQuery = Annotated[Choice, Depends(_choice)]
+CursorQuery = Annotated[str | None, Query(pattern=CURSOR_PATTERN)]

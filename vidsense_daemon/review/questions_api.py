@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -87,6 +87,7 @@ class FiringJson(BaseModel):
 
     camera: str
     started_at_ms: AtMs
+    started_at: Annotated[str, Field(description="the same in the machine's time zone, ISO 8601")]
     ended_at_ms: AtMs
     score: float
     event_id: str | None
@@ -117,8 +118,9 @@ class NewTrigger(BaseModel):
 class QuestionsApi:
     """The routes, bound to their ports."""
 
-    def __init__(self, ports: Ports, *, listing: Listing, clock: Clock) -> None:
+    def __init__(self, ports: Ports, *, listing: Listing, zone: tzinfo, clock: Clock) -> None:
         self._ports = ports
+        self._zone = zone
         self._listing = listing
         self._clock = clock
 
@@ -164,7 +166,7 @@ class QuestionsApi:
     def digest(self, day: DayQuery = None) -> ToldJson:
         """A day in a few lines, in the machine's time zone."""
         digests = needed(self._ports.digests, "sum up a day")
-        return _told(digests.of_day(day_of(day) if day else self._clock.now().astimezone().date()))
+        return _told(digests.of_day(day_of(day) if day else self._clock.now().astimezone(self._zone).date()))
 
     def triggers(self) -> list[TriggerJson]:
         """All enabled triggers."""
@@ -198,6 +200,7 @@ class QuestionsApi:
                 FiringJson(
                     camera=firing.camera,
                     started_at_ms=to_ms(firing.started_at),
+                    started_at=firing.started_at.astimezone(self._zone).isoformat(timespec="seconds"),
                     ended_at_ms=to_ms(firing.ended_at),
                     score=firing.score,
                     event_id=firing.event_id,

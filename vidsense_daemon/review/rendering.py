@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from vidsense_daemon import __version__
+from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.review.listing import labels_of
 from vidsense_daemon.review.shapes import best_still_url, still_url
 
@@ -30,7 +31,14 @@ class Rendering:
         )
         self._environment.globals.update(version=__version__, still_url=still_url, best_still_url=best_still_url)
         self._environment.filters.update(
-            clock=self._clock, day=self._day, iso=_iso, length_words=_length, labels=labels_of, score=_score
+            clock=self._clock,
+            day=self._day,
+            when=self._when,
+            ms=to_ms,
+            iso=_iso,
+            length_words=_length,
+            labels=labels_of,
+            score=_score,
         )
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -45,6 +53,11 @@ class Rendering:
     def _day(self, moment: datetime) -> str:
         local = moment.astimezone(self._zone)
         return f"{local:%a} {local.day} {local:%b %Y}"
+
+    def _when(self, moment: datetime, beside: datetime) -> str:
+        """The time; with its day, when that is another one than the day of the moment it stands beside."""
+        day = self._day(moment)
+        return self._clock(moment) if day == self._day(beside) else f"{day}, {self._clock(moment)}"
 
 
 def _iso(moment: datetime) -> str:

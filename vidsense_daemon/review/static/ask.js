@@ -1,10 +1,15 @@
-// Questions and digests: a text, then links to the events it rests on.
-import { ask, element, trying } from "./common.js";
+// Questions and digests: a text, then the events it rests on.
+import { ask, element, fetchPart, trying } from "./common.js";
 
-function show(holder, told) {
-  const links = told.event_ids.map((id) => element("li", {}, element("a", { href: `/events/${encodeURIComponent(id)}` }, id)));
+async function show(holder, told) {
   const by = element("p", { class: "faint" }, told.by ? `written by ${told.by}` : "made without a language model");
-  holder.replaceChildren(element("p", { dir: "auto" }, told.text), element("ul", {}, ...links), by);
+  const cards = element("div", { class: "cards" });
+  holder.replaceChildren(element("p", { class: "told", dir: "auto" }, told.text), by, cards);
+  for (const id of told.event_ids) {
+    const card = (await fetchPart(`/cards?show=all&only=${encodeURIComponent(id)}`)).querySelector(".card");
+    if (card) cards.append(card);
+  }
+  return true;
 }
 
 function answering(form, holder, fetchIt) {
@@ -13,7 +18,7 @@ function answering(form, holder, fetchIt) {
     const button = form.querySelector("button");
     button.disabled = true;
     holder.textContent = "…";
-    trying(async () => show(holder, await fetchIt(new FormData(form)))).then((done) => { if (done === undefined && holder.textContent === "…") holder.textContent = ""; }).finally(() => { button.disabled = false; });
+    trying(async () => show(holder, await fetchIt(new FormData(form)))).then((done) => { if (!done && holder.textContent === "…") holder.textContent = ""; }).finally(() => { button.disabled = false; });
   });
 }
 

@@ -4,15 +4,35 @@ const csrf = document.querySelector("meta[name=csrf]").content;
 
 // Ask the API; the answer's JSON, or null for an empty one. Throws the problem's own words.
 export async function ask(method, address, body) {
-  const response = await fetch(address, {
+  const response = await reach(address, {
     method,
     headers: { accept: "application/json", "x-csrf-token": csrf, ...(body ? { "content-type": "application/json" } : {}) },
     body: body ? JSON.stringify(body) : undefined,
   });
-  if (response.status === 401) location.assign("/login?next=" + encodeURIComponent(location.pathname));
-  const answer = response.status === 204 ? null : await response.json();
+  if (response.status === 401) logIn();
+  if (response.status === 204) return null;
+  // a proxy in between answers in HTML
+  const answer = await response.json().catch(() => ({ detail: `the daemon does not answer (${response.status})` }));
   if (!response.ok) throw new Error(answer.detail);
   return answer;
+}
+
+// A part of a page, as the daemon renders it: its words and times are the same everywhere.
+export async function fetchPart(address) {
+  const response = await reach(address, { headers: { accept: "text/html" } });
+  if (response.redirected && new URL(response.url).pathname === "/login") logIn();
+  if (!response.ok || response.redirected) throw new Error(`the daemon does not answer (${response.status})`);
+  const holder = document.createElement("template");
+  holder.innerHTML = await response.text(); // our own template's, escaped there
+  return holder.content;
+}
+
+function reach(address, options) {
+  return fetch(address, options).catch(() => { throw new Error("the daemon does not answer"); });
+}
+
+function logIn() {
+  location.assign("/login?next=" + encodeURIComponent(location.pathname));
 }
 
 let silence;
@@ -46,3 +66,13 @@ export function element(name, attributes = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+// Retention, or somebody, may have removed a picture: its place says so.
+function replaceGone(picture) {
+  const gone = element("span", { class: "no-picture" }, "the picture is no longer there");
+  picture.parentElement.querySelector(".overlay")?.remove();
+  picture.replaceWith(gone);
+}
+
+document.addEventListener("error", ({ target }) => { if (target instanceof HTMLImageElement) replaceGone(target); }, true);
+for (const picture of document.images) if (picture.complete && picture.currentSrc && !picture.naturalWidth) replaceGone(picture);

@@ -1,14 +1,18 @@
 // The review page: more cards while scrolling, new ones as they happen, and the keyboard.
-import { ask, element, pageKey, say, trying } from "./common.js";
+import { ask, element, fetchPart, pageKey, say, trying } from "./common.js";
 
 const cards = document.querySelector("#cards");
+const fresh = document.querySelector("#fresh");
 const all = () => [...cards.querySelectorAll(".card")];
 let current = null;
 
 // --- days between the cards
 
-// What is right already is not touched: thousands of cards would be laid out anew.
+// What is right already is not touched: thousands of cards would be laid out anew. What a search found stands in the
+// order of how well it fits; its cards, and all of them without this script, tell the day themselves.
 function markDays() {
+  if ("found" in cards.dataset) return;
+  cards.classList.add("days");
   let day = "";
   for (const card of all()) {
     const before = card.previousElementSibling;
@@ -24,14 +28,6 @@ function markDays() {
 
 // --- more while scrolling
 
-async function fetchCards(address) {
-  const response = await fetch(address, { headers: { accept: "text/html" } });
-  if (!response.ok) throw new Error("the daemon does not answer: reload the page");
-  const holder = document.createElement("template");
-  holder.innerHTML = await response.text(); // our own template's, escaped there
-  return holder.content;
-}
-
 const watching = new IntersectionObserver((seen) => {
   for (const { isIntersecting, target } of seen) if (isIntersecting) loadMore(target);
 }, { rootMargin: "1200px" });
@@ -39,7 +35,7 @@ const watching = new IntersectionObserver((seen) => {
 async function loadMore(link) {
   watching.unobserve(link);
   await trying(async () => {
-    const more = await fetchCards(link.dataset.cards);
+    const more = await fetchPart(link.dataset.cards);
     // cards that came live meanwhile are there already
     for (const card of more.querySelectorAll(".card")) if (document.getElementById(card.id)) card.remove();
     link.replaceWith(more);
@@ -55,17 +51,46 @@ function watchMore() {
 
 // --- live
 
+// A browser opens six connections to one address: a tab that nobody looks at must not keep one of them. Coming back it
+// goes on from its bookmark; events of one burst are asked for one after the other, and each once.
+let stream = null;
+let bookmark = cards.dataset.since;
+const waiting = new Set();
+let refreshing = false;
+
 function listen() {
-  const stream = new EventSource(`/api/events/stream?since=${cards.dataset.since}`);
-  for (const kind of ["opened", "closed", "described"]) {
-    stream.addEventListener(kind, (message) => trying(() => refresh(JSON.parse(message.data).id)));
+  if (stream || document.visibilityState !== "visible") return;
+  stream = new EventSource(`/api/events/stream?since=${bookmark}`);
+  for (const kind of ["opened", "closed", "described"]) stream.addEventListener(kind, heard);
+  stream.addEventListener("open", () => { fresh.hidden = true; });
+  stream.addEventListener("error", () => {
+    fresh.hidden = false;
+    if (stream?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    stream = null;
+    setTimeout(listen, 5000);
+  });
+}
+
+function rest() {
+  stream?.close();
+  stream = null;
+}
+
+async function heard(message) {
+  bookmark = message.lastEventId;
+  waiting.add(JSON.parse(message.data).id);
+  if (refreshing) return;
+  refreshing = true;
+  for (const id of waiting) { // what comes meanwhile is added to its end, the same one too
+    waiting.delete(id);
+    await trying(() => refresh(id));
   }
-  addEventListener("pagehide", () => stream.close());
+  refreshing = false;
 }
 
 async function refresh(id) {
   const query = cards.dataset.query;
-  const found = await fetchCards(`/cards?${query}${query ? "&" : ""}only=${encodeURIComponent(id)}`);
+  const found = await fetchPart(`/cards?${query}${query ? "&" : ""}only=${encodeURIComponent(id)}`);
   const card = found.querySelector(".card");
   const old = document.getElementById(`e-${id}`);
   if (old && card) old.replaceWith(card);
@@ -150,7 +175,8 @@ cards.addEventListener("focusin", (event) => {
   if (card && card !== current) goTo(card);
 });
 for (const field of document.querySelectorAll("#filters select, #filters input[type=date]")) {
-  field.addEventListener("change", () => field.form.requestSubmit());
+  // a year that is being typed is 0002 first
+  field.addEventListener("change", () => { if (field.validity.valid) field.form.requestSubmit(); });
 }
 // a choice takes effect at once, and Enter sends a text
 document.querySelector("#filters button").hidden = true;
@@ -160,4 +186,9 @@ document.querySelector("#filters").addEventListener("formdata", (event) => {
 });
 markDays();
 watchMore();
-if (cards.dataset.since) listen(); // not where a search was made
+if (bookmark) { // not where a search was made
+  listen();
+  document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? listen() : rest()));
+  addEventListener("pagehide", rest);
+  addEventListener("pageshow", listen);
+}

@@ -22,8 +22,8 @@ function card(firing) {
   const picture = element("span", { class: "picture" });
   if (firing.still_url) picture.append(element("img", { src: firing.still_url, alt: "", loading: "lazy", width: 320, height: 180 }));
   else picture.append(element("span", { class: "no-picture" }, "no still was kept"));
-  const at = new Date(firing.started_at_ms);
-  const line = element("span", { class: "line" }, element("time", { datetime: at.toISOString() }, at.toLocaleString()), element("b", {}, firing.camera));
+  const at = firing.started_at.slice(0, "2026-03-14T12:00:00".length).replace("T", " "); // in the machine's time zone
+  const line = element("span", { class: "line" }, element("time", { datetime: firing.started_at }, at), element("b", {}, firing.camera));
   const words = element("span", { class: "words" }, `score ${firing.score.toFixed(2)}`);
   const inner = firing.event_id ? element("a", { class: "open", href: `/events/${firing.event_id}` }) : element("span", { class: "open" });
   inner.append(picture, line, words);
