@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cameras import make_clip
+from cameras import RtspCamera, make_clip
 
 from vidsense_daemon.capture.budget import FrameBudget
+from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX, ChangeGate
 from vidsense_daemon.capture.decoding import Decoding, SizeWatch
 from vidsense_daemon.capture.source import Source
+from vidsense_daemon.capture.views import Scaler
 
 
 def decoded_pts_s(clip: Path, *, calm_s: tuple[float, float]) -> tuple[list[float], Decoding]:
@@ -53,6 +55,25 @@ def test_rare_keyframes_are_not_waited_for(tmp_path: Path) -> None:
     pts_s, _ = decoded_pts_s(clip, calm_s=(0.0, 99.0))
 
     assert len(pts_s) == 80
+
+
+def test_a_calm_scenes_rough_pictures_are_no_motion_beside_whole_ones(clips: Path, rtsp_camera: RtspCamera) -> None:
+    """When it wakes, the picture gets smoother edges, and that opens no gate; a still of a calm scene is smooth."""
+    make_clip(clips / "smooth.mp4", seconds=2, options={"preset": "veryfast", "crf": "34"})
+    source, scaler = Source(rtsp_camera.url("smooth.mp4")), Scaler(picture_px=64)
+    keyframe = next(packet for packet in source.packets() if packet.is_keyframe)
+    rough, whole = (source.decode_alone(keyframe, rough=rough)[0] for rough in (True, False))
+    again = source.decode_alone(keyframe, rough=True)[0]
+    source.close()
+    gate = ChangeGate(threshold_levels=10, changed_ratio=0.00078)
+    changes = [
+        gate.compare(scaler.small_luma(scaler.working_picture(frame.video), GATE_WIDTH_PX, GATE_HEIGHT_PX))
+        for frame in (rough, whole, again)
+    ]
+
+    assert (rough.video.to_ndarray() != whole.video.to_ndarray()).any()
+    assert (rough.video.to_ndarray() == again.video.to_ndarray()).all()
+    assert [change.changed_ratio for change in changes] == [0.0, 0.0, 0.0]
 
 
 def test_packets_that_suddenly_grow_wake_it() -> None:

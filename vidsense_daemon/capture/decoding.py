@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from vidsense_daemon.capture.source import DecodedFrame, Source
 
-_LONGEST_KEYFRAME_S = 2.5  # with rarer keyframes motion would be noticed too late
+LONGEST_KEYFRAME_S = 2.5  # with rarer keyframes motion would be noticed too late
 _WAITING_LIMIT_BYTES = 16 * 1024 * 1024
 _SIZES = 60  # the packets that tell how large calm ones are
 _SIZES_ENOUGH = 20
@@ -91,16 +91,21 @@ class Decoding:
         self.skipped_packets = 0
         self.wakes = 0
 
-    def frames(self, packet: Packet[VideoStream], *, calm: bool, at_mono_s: float) -> Iterable[DecodedFrame]:
-        """What to look at, now that this packet has come; one by one, since each holds a full picture."""
+    def frames(
+        self, packet: Packet[VideoStream], *, calm: bool, at_mono_s: float, for_still: bool = False
+    ) -> Iterable[DecodedFrame]:
+        """What to look at, now that this packet has come; one by one, since each holds a full picture.
+
+        A keyframe of a calm scene is decoded roughly, unless it may become a still.
+        """
         if not packet.size:
             return self._source.decode(packet)  # the end: what the decoder still holds
         self._note(packet, at_mono_s)
         interval_s = self._rhythm.interval_s
-        rare = interval_s is None or interval_s > _LONGEST_KEYFRAME_S
+        rare = interval_s is None or interval_s > LONGEST_KEYFRAME_S
         if self._always_whole or rare or not calm or self._awake:
             return self._whole(packet)
-        return self._keyframe(packet)
+        return self._keyframe(packet, rough=not for_still)
 
     def _note(self, packet: Packet[VideoStream], at_mono_s: float) -> None:
         self._waiting.add(packet)
@@ -120,11 +125,11 @@ class Decoding:
         self._sparse = False
         return (frame for waiting in list(self._waiting.packets) for frame in self._source.decode(waiting))
 
-    def _keyframe(self, packet: Packet[VideoStream]) -> list[DecodedFrame]:
+    def _keyframe(self, packet: Packet[VideoStream], *, rough: bool) -> list[DecodedFrame]:
         if not self._sparse:
             self._sparse = True
             self._source.forget()
         if not packet.is_keyframe:
             self.skipped_packets += 1
             return []
-        return self._source.decode_alone(packet)
+        return self._source.decode_alone(packet, rough=rough)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from vidsense_daemon.base.clock import from_ms, to_ms
 from vidsense_daemon.capture.clips import Clips
-from vidsense_daemon.capture.decoding import Decoding
+from vidsense_daemon.capture.decoding import LONGEST_KEYFRAME_S, Decoding
 from vidsense_daemon.capture.faults import CameraError, Fault
 from vidsense_daemon.capture.hardware import SOFTWARE, Decoder, choose
 from vidsense_daemon.capture.mainstream import MainStream
@@ -106,7 +106,8 @@ class Watch:
                 self._clips.saw(packet, self._now())
             if self._options.is_file:
                 reading.saw(packet)
-            for frame in decoding.frames(packet, calm=self._calm, at_mono_s=self._mono_s()):
+            near_still = self._at_s + LONGEST_KEYFRAME_S >= self._still_due_s
+            for frame in decoding.frames(packet, calm=self._calm, at_mono_s=self._mono_s(), for_still=near_still):
                 reading.pictures += 1
                 self._see(frame)
             self._report(source, decoding)
