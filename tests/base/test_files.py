@@ -31,6 +31,17 @@ def test_folders_on_the_way_are_as_closed_as_the_last_one(tmp_path: Path) -> Non
     assert [mode(tmp_path / "state"), mode(tmp_path / "state" / "cache")] == [0o700, 0o700]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for others")
+def test_what_root_makes_in_the_services_folder_is_the_services(tmp_path: Path) -> None:
+    """`sudo vidsense check` before the first start must not shut the service out of its own cache."""
+    nobody = 65534
+    os.chown(tmp_path, nobody, nobody)
+
+    replace_file(tmp_path / "cache" / "texts", b"")
+
+    assert [path.stat().st_uid for path in (tmp_path / "cache", tmp_path / "cache" / "texts")] == [nobody] * 2
+
+
 def test_a_folder_that_is_there_keeps_its_rights(tmp_path: Path) -> None:
     """Its owner may have opened it to a group on purpose."""
     tmp_path.chmod(0o750)

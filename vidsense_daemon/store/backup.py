@@ -8,6 +8,7 @@ with any tool.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -18,7 +19,7 @@ from pathlib import Path
 import structlog
 
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.base.files import PART_SUFFIX, make_private, settle_file
+from vidsense_daemon.base.files import PART_SUFFIX, hand_over, make_private, settle_file
 from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.engine import database_path
 from vidsense_daemon.store.faults import DatabaseFaultError, Fault, fault_error, translated
@@ -99,7 +100,9 @@ def restore(backup: Path, url: str, now: datetime) -> Path | None:
     part = path.with_name(path.name + PART_SUFFIX)
     try:
         shutil.copyfile(backup, part)
-        part.chmod(0o600)
+        with part.open("rb") as copy:
+            os.fchmod(copy.fileno(), 0o600)
+            hand_over(copy.fileno(), of=path.parent)
         aside = set_aside(path, now)
         settle_file(part, path)
     except OSError as error:

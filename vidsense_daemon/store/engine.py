@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from vidsense_daemon.base.errors import ConfigError
-from vidsense_daemon.base.files import make_private
+from vidsense_daemon.base.files import hand_over, make_private
 
 READS_ONLY = "vidsense_reads_only"  # execution option: such a transaction takes no write lock
 
@@ -77,7 +77,9 @@ def create_file(path: Path) -> None:
     Opening it is what fixes the mode: a umask is the whole process's, and other threads create files too.
     """
     make_private(path.parent)
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
+    hand_over(descriptor, of=path.parent)
+    os.close(descriptor)
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         # all are properties of the file: a window's row of 2.2 kB would fill a 4 KiB page alone (61 MB a camera-day

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from vidsense_daemon.base.errors import ConfigError, StoreError
-from vidsense_daemon.base.files import make_private
+from vidsense_daemon.base.files import hand_over, make_private
 
 
 class StateLock:
@@ -28,6 +28,7 @@ class StateLock:
             make_private(state_dir)
             # a child process must not inherit it: Python opens with O_CLOEXEC, and cameras' children are exec'ed
             self._descriptor = os.open(state_dir / "vidsense.lock", os.O_CREAT | os.O_RDWR, 0o600)
+            hand_over(self._descriptor, of=state_dir)
         except OSError as error:
             raise StoreError(
                 f"the state folder {state_dir} cannot be used: {error.strerror}; "

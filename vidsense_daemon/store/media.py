@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from vidsense_daemon.base.errors import StoreError
-from vidsense_daemon.base.files import fsync_folder, replace_file
+from vidsense_daemon.base.files import fsync_folder, hand_over, replace_file
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # what may stand in a file name: no dot, no slash
 _SPOOL = "spool"  # clips in the making
@@ -137,6 +137,7 @@ class MediaFolder:
             folder = folder.parent
         for new in reversed(missing):
             new.mkdir(mode=0o700, exist_ok=True)
+            hand_over(new, of=new.parent)
             fsync_folder(new.parent)
 
     def _remove_empty_folders(self, folder: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from vidsense_daemon.base.files import make_private
+from vidsense_daemon.base.files import hand_over, make_private
 from vidsense_daemon.domain.ports import Encoder
 from vidsense_daemon.perception.encoders.phrasing import TEMPLATES
 from vidsense_daemon.perception.encoders.wrapped import WrappedEncoder
@@ -73,6 +73,7 @@ class RememberedTexts(WrappedEncoder):
         try:
             make_private(self._path.parent)
             with partial.open("wb") as file:
+                hand_over(file.fileno(), of=partial.parent)
                 np.savez(file, head=np.array(head), vectors=np.stack(list(self._vectors.values())))
             partial.replace(self._path)
         except OSError as error:  # a full disk costs a second at the next start, nothing else
