@@ -56,6 +56,18 @@ def test_the_db_writer_drains_when_it_stops(rooms: Rooms) -> None:
     assert fatal == []
 
 
+def test_the_log_tells_of_each_event_when_it_begins_and_when_it_is_over(rooms: Rooms) -> None:
+    """Whoever tries the daemon in a terminal looks there, and nowhere else."""
+    spool = EventSpool(rooms.events)
+    with capture_logs() as lines:
+        spool.opened(event("1-a"), still(), window(1))
+        spool.closed(ended(event("1-a")), [], window(2))
+
+    told = [(line["event"], line["event_id"], line["camera"], line["trigger"]) for line in lines]
+    who = (event("1-a").camera, event("1-a").trigger)
+    assert told == [("event_opened", "1-a", *who), ("event_closed", "1-a", *who)]
+
+
 def test_events_are_kept_while_the_database_is_away_and_stored_in_order_after(
     rooms: Rooms, tool: sqlite3.Connection
 ) -> None:
@@ -221,7 +233,7 @@ def test_a_hook_told_while_the_store_waits_for_the_lock_is_not_told_again(tmp_pa
 
     assert due(outbox) == []
     assert rooms.archive.counts()["deliveries_pending"] == 0
-    assert [line["event"] for line in lines] == ["database_locked", "database_unlocked"]
+    assert [line["event"] for line in lines] == ["event_opened", "database_locked", "database_unlocked"]
     rooms.close()
 
 

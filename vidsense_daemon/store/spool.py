@@ -66,6 +66,11 @@ class _Call:
     settles: int = 0  # the delivery whose outcome it tells
 
 
+def _who(event: Event) -> dict[str, str]:
+    """What a line of the log says of every event."""
+    return {"camera": event.camera, "trigger": event.trigger, "event_id": event.id}
+
+
 class EventSpool:
     """An `EventSink` before the store's own; thread-safe."""
 
@@ -103,6 +108,7 @@ class EventSpool:
         """
         told: set[str] = set()  # the store looks into it inside its transaction: hooks may be told until then
         self._keep(_Call(lambda: self._events.opened(event, first, window, told=told), opens=event.id), event, told)
+        self._log.info("event_opened", **_who(event), severity=event.severity.value)
 
     def extended(self, event: Event) -> None:
         """Note the event's newest end, score and box."""
@@ -115,6 +121,8 @@ class EventSpool:
             DatabaseUnavailableError: the spool is full.
         """
         self._keep(_Call(lambda: self._events.closed(event, stills, window)))
+        lasted_s = (event.ended_at - event.started_at).total_seconds()
+        self._log.info("event_closed", **_who(event), lasted_s=round(lasted_s, 1), score=round(event.score, 2))
 
     def observed(self, window: Window, encoder: str) -> None:
         """Keep a window."""
