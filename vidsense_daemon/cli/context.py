@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vidsense_daemon.base.errors import ConfigError, PermanentError
 from vidsense_daemon.settings.mistakes import no_such
 from vidsense_daemon.settings.paths import find_config, state_dir
+from vidsense_daemon.store.state_folder import database_file
 
 if TYPE_CHECKING:  # torch and SQLAlchemy take seconds to import: `vidsense --help` should not
     from vidsense_daemon.daemon.storage import Storage
@@ -69,7 +70,7 @@ def open_storage_to_read() -> Storage:
     from vidsense_daemon.daemon.storage import Storage
 
     folder = state_dir(os.environ)
-    if not (folder / "vidsense.db").exists():
+    if not database_file(folder).exists():
         raise PermanentError(
             f"there is no database in {folder} yet: `vidsense run` or `vidsense replay` makes it; "
             "VIDSENSE_STATE_DIR names another folder"

@@ -19,6 +19,7 @@ from vidsense_daemon.cli.context import (
 )
 from vidsense_daemon.cli.output import say, say_json, say_table
 from vidsense_daemon.settings.paths import state_dir
+from vidsense_daemon.store.state_folder import database_file
 
 
 def add(subparsers: Subparsers) -> None:
@@ -54,13 +55,14 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _upgrade(_args: argparse.Namespace) -> int:
-    from vidsense_daemon.daemon.storage import backup_dir, database_url, media_dir
+    from vidsense_daemon.daemon.storage import backup_dir, media_dir
     from vidsense_daemon.store.before_upgrade import copy_before_upgrade
+    from vidsense_daemon.store.engine import database_url
     from vidsense_daemon.store.lock import StateLock
     from vidsense_daemon.store.upgrade import status, upgrade
 
     folder = state_dir(os.environ)
-    path = folder / "vidsense.db"
+    path = database_file(folder)
     if not path.exists() or not path.stat().st_size or not status(database_url(folder)).is_current:
         with StateLock(folder):  # an older daemon that still runs would write into tables that are no more
             copy = copy_before_upgrade(database_url(folder), backup_dir(folder), datetime.now(UTC))
@@ -73,7 +75,7 @@ def _upgrade(_args: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from vidsense_daemon.daemon.storage import database_url
+    from vidsense_daemon.store.engine import database_url
     from vidsense_daemon.store.upgrade import status
 
     found = status(database_url(state_dir(os.environ)))
@@ -108,8 +110,9 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _backup(args: argparse.Namespace) -> int:
-    from vidsense_daemon.daemon.storage import backup_dir, database_url
+    from vidsense_daemon.daemon.storage import backup_dir
     from vidsense_daemon.store.backup import back_up
+    from vidsense_daemon.store.engine import database_url
 
     folder, now = state_dir(os.environ), datetime.now(UTC)
     to: Path = args.to or backup_dir(folder) / f"vidsense-{now:%Y%m%dT%H%M%SZ}.db"
@@ -120,8 +123,8 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from vidsense_daemon.daemon.storage import database_url
     from vidsense_daemon.store.backup import restore
+    from vidsense_daemon.store.engine import database_url
     from vidsense_daemon.store.lock import StateLock
 
     folder = state_dir(os.environ)

@@ -24,6 +24,7 @@ from vidsense_daemon.cli.footage import played_once, street_footage
 from vidsense_daemon.cli.output import note, say, some
 from vidsense_daemon.domain.events import EventRecord
 from vidsense_daemon.settings.paths import state_dir
+from vidsense_daemon.store.state_folder import database_file
 
 _CAMERA = "demo"
 _LOOK_EVERY_S = 0.3
@@ -55,7 +56,7 @@ def _demo(args: argparse.Namespace) -> int:
         note(f"watching {url_credentials(url)}" + ("" if args.source else ", real street footage, once around"))
         opened, described = _watch(url, describer=args.describer, folder=folder)
     say()
-    say(f"database  {folder / 'vidsense.db'}")
+    say(f"database  {database_file(folder)}")
     say(f"stills    {folder / 'media'}")
     if described:
         say(f"{some(described, 'described event')}; this shows them again:")

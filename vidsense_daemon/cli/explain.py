@@ -25,6 +25,7 @@ from vidsense_daemon.cli.context import (
 from vidsense_daemon.cli.output import note, say
 from vidsense_daemon.settings.mistakes import no_such
 from vidsense_daemon.settings.paths import state_dir
+from vidsense_daemon.store.state_folder import database_file
 
 if TYPE_CHECKING:
     from vidsense_daemon.domain.events import EventRecord
@@ -77,7 +78,7 @@ def _explain(args: argparse.Namespace) -> int:
     check_shown(args.frames)
     check_folder(args.out)
     folder = state_dir(os.environ)
-    storage = open_storage_to_read() if (folder / "vidsense.db").exists() else None
+    storage = open_storage_to_read() if database_file(folder).exists() else None
     wish = Wish(queries=tuple(args.query), frames=args.frames, asks_model=not args.no_model)
     try:
         with Console(stderr=True).status("loading the encoder") as status:

@@ -19,6 +19,7 @@ from vidsense_daemon.cli.context import (
 )
 from vidsense_daemon.cli.output import note, say, say_json, say_table
 from vidsense_daemon.settings.paths import state_dir
+from vidsense_daemon.store.state_folder import database_file
 
 if TYPE_CHECKING:
     from vidsense_daemon.domain.events import Delivery, EventRecord
@@ -48,7 +49,7 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    letters = _dead_letters() if (state_dir(os.environ) / "vidsense.db").exists() else None
+    letters = _dead_letters() if database_file(state_dir(os.environ)).exists() else None
     if args.dead:
         return _list_dead(letters.dead(limit=args.limit) if letters else [], as_json=args.json)
     kinds = {hook.name: hook.kind for hook in load_settings(args).hooks}

@@ -20,7 +20,6 @@ from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.alerting import Alerting
 from vidsense_daemon.daemon.findings import Finding, bad, doubtful, good
-from vidsense_daemon.daemon.storage import database_url
 from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.domain.frames import Frame
 from vidsense_daemon.perception.encoders.builtin import BuiltinEncoder
@@ -30,6 +29,8 @@ from vidsense_daemon.review.server import check_access
 from vidsense_daemon.settings.hooks import MqttHook, NamedHook, WebhookHook
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import ActionsBlock, EncoderBlock, ReviewBlock, Settings
+from vidsense_daemon.store.engine import database_url
+from vidsense_daemon.store.state_folder import database_file
 from vidsense_daemon.store.upgrade import status
 
 _CAMERA_LIMIT_S = 25.0
@@ -60,7 +61,7 @@ def findings(settings: Settings, *, state_dir: Path, offline: bool) -> Iterator[
 def database(state_dir: Path) -> Finding:
     """Whether the database is there, sound and of this program's version."""
     what = "database"
-    if not (state_dir / "vidsense.db").exists():
+    if not database_file(state_dir).exists():
         return good(what, f"none in {state_dir} yet: the first run makes it")
     try:
         found = status(database_url(state_dir))

@@ -21,6 +21,7 @@ from vidsense_daemon.store.clips import ClipStore
 from vidsense_daemon.store.database import Database, open_database
 from vidsense_daemon.store.deliveries import DeliveryStore
 from vidsense_daemon.store.descriptions import DescriptionStore
+from vidsense_daemon.store.engine import database_url
 from vidsense_daemon.store.events import EventStore
 from vidsense_daemon.store.faults import DatabaseFaultError
 from vidsense_daemon.store.media import MediaFolder
@@ -29,11 +30,6 @@ from vidsense_daemon.store.space import SpaceReserve
 from vidsense_daemon.store.spool import EventSpool, SpooledOutbox
 from vidsense_daemon.store.window_index import WindowIndex
 from vidsense_daemon.store.windows import WindowStore
-
-
-def database_url(state_dir: Path) -> str:
-    """Where the database of a state folder lies, as SQLAlchemy wants it."""
-    return f"sqlite:///{state_dir / 'vidsense.db'}"
 
 
 def media_dir(state_dir: Path) -> Path:

@@ -20,6 +20,7 @@ from pathlib import Path
 from vidsense_daemon import __version__
 from vidsense_daemon.daemon.findings import Finding, bad, doubtful, good
 from vidsense_daemon.daemon.memory import limit_bytes, machine_bytes
+from vidsense_daemon.store.state_folder import database_file, lock_file
 
 _DISTRIBUTION = "vidsense-daemon"
 _CLOCK_IS_UNSYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
@@ -94,7 +95,8 @@ def clock(state_dir: Path) -> Finding:
 
 
 def _newest_change_s(state_dir: Path) -> float:
-    files = [state_dir / name for name in ("vidsense.db", "vidsense.db-wal")]
+    database = database_file(state_dir)
+    files = [database, database.with_name(f"{database.name}-wal")]
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
 
 
@@ -175,9 +177,8 @@ def port(host: str, number: int, *, state_dir: Path) -> Finding:
 
 def _daemon_runs(state_dir: Path) -> bool:
     """Whether the process that the lock names is alive; the lock itself is not touched."""
-    lock = state_dir / "vidsense.lock"
     try:
-        pid = lock.read_text(encoding="ascii").strip()
+        pid = lock_file(state_dir).read_text(encoding="ascii").strip()
     except OSError:
         return False
     return pid.isdecimal() and Path(f"/proc/{pid}").exists()

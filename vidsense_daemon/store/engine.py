@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.base.files import hand_over, make_private
+from vidsense_daemon.store.state_folder import database_file
 
 READS_ONLY = "vidsense_reads_only"  # execution option: such a transaction takes no write lock
 
@@ -28,7 +29,7 @@ _WAL_LIMIT_BYTES = 32 * 1024 * 1024
 
 def database_url(state_dir: Path) -> str:
     """Where the daemon's database lies in ``state_dir``, as SQLAlchemy wants it."""
-    return f"sqlite:///{state_dir.resolve() / 'vidsense.db'}"
+    return f"sqlite:///{database_file(state_dir.resolve())}"
 
 
 def database_path(url: str) -> Path:

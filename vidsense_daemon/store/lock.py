@@ -13,6 +13,7 @@ from typing import Self
 
 from vidsense_daemon.base.errors import ConfigError, StoreError
 from vidsense_daemon.base.files import hand_over, make_private
+from vidsense_daemon.store.state_folder import lock_file
 
 
 class StateLock:
@@ -27,7 +28,7 @@ class StateLock:
         try:
             make_private(state_dir)
             # a child process must not inherit it: Python opens with O_CLOEXEC, and cameras' children are exec'ed
-            self._descriptor = os.open(state_dir / "vidsense.lock", os.O_CREAT | os.O_RDWR, 0o600)
+            self._descriptor = os.open(lock_file(state_dir), os.O_CREAT | os.O_RDWR, 0o600)
             hand_over(self._descriptor, of=state_dir)
         except OSError as error:
             raise StoreError(
