@@ -7,7 +7,7 @@ import io
 import av
 import numpy as np
 import pytest
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Interpolation
 
 from vidsense_daemon.capture.masks import PrivacyMask
 from vidsense_daemon.capture.views import Scaler, blacken, fit
@@ -120,6 +120,21 @@ def test_private_places_are_black_in_pictures_and_stills() -> None:
     assert scaler.whole(working)[:, 34:].max() < 12
     assert still[:, 330:].max() < 24
     assert scaler.whole(working)[:, :30, 0].min() > 200
+
+
+@pytest.mark.parametrize("size_px", [(50, 130), (50, 144), (64, 360), (160, 1462), (2400, 320)])
+def test_a_still_shows_every_row_of_the_picture(size_px: tuple[int, int]) -> None:
+    """It is encoded in strips, and their edges must not show."""
+    width_px, height_px = size_px
+    ramp = np.add.outer(np.arange(height_px), np.arange(width_px)) * 200.0 / (height_px + width_px) + 20
+    frame = frame_of(np.repeat(ramp.astype(np.uint8)[..., None], 3, axis=2))
+    jpeg, *told_px = Scaler(picture_px=64).jpeg(frame)
+    with av.open(io.BytesIO(jpeg)) as container:
+        still = next(container.decode(video=0))  # type: ignore[union-attr]
+    shown = frame.reformat(*told_px, format="rgb24", interpolation=Interpolation.AREA).to_ndarray().astype(int)
+
+    assert (still.width, still.height) == tuple(told_px)
+    assert np.abs(still.to_ndarray(format="rgb24") - shown).max() <= 6
 
 
 @pytest.mark.parametrize(("pixels", "colour_range"), [("yuvj420p", ColorRange.JPEG), ("yuv420p", ColorRange.MPEG)])

@@ -15,7 +15,8 @@ from functools import cache
 import numpy as np
 
 from vidsense_daemon.capture.change import Light, Luma
-from vidsense_daemon.capture.views import Levels, WorkingPicture
+from vidsense_daemon.capture.samples import Levels
+from vidsense_daemon.capture.views import WorkingPicture
 
 _PICTURES = 9
 _FIRST_AFTER = 5  # pictures until there is a background: a passer-by covers no place in three of five

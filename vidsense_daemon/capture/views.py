@@ -10,7 +10,6 @@ Levels are limited range (16..235), whatever the camera sends. `S` = the encoder
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import cast
 
 import av
@@ -18,16 +17,15 @@ import numpy as np
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from vidsense_daemon.capture.jpeg import encode_jpeg
+from vidsense_daemon.capture.samples import Levels, Samples, frame_of, samples_in, samples_of
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.squares import SMALLEST_PX, Square
 
-Levels = NDArray[np.uint8]
-Samples = tuple[Levels, Levels, Levels]  # luma (H, W), blue and red chroma (H/2, W/2); rows may lie further apart
 HiddenAt = Callable[[int, int], NDArray[np.bool_]]  # (width_px, height_px) → (height_px, width_px): true is private
 
 LONGEST_SIDE_PX = 768  # a person at the far end of a drive is still some 30 px high
 _STILL_LONGEST_SIDE_PX = 1920
-_JPEG_QUALITY_LAMBDA = 4 * 118  # FF_QP2LAMBDA: about quality 85, 250 kB at 1080p
 _BLACK_LUMA, _BLACK_CHROMA = 16, 128
 
 
@@ -43,7 +41,7 @@ class WorkingPicture:
     def __init__(self, shown: Levels | Samples, colorspace: int) -> None:
         """Of planes (H·3/2, W) or of samples; neither is copied. ``colorspace`` (BT.601, BT.709) is needed for RGB."""
         self._planes: Levels | None = None if isinstance(shown, tuple) else shown
-        self.samples = shown if isinstance(shown, tuple) else _samples_of(shown)
+        self.samples = shown if isinstance(shown, tuple) else samples_of(shown)
         self.colorspace = colorspace
 
     @property
@@ -51,7 +49,7 @@ class WorkingPicture:
         """(H·3/2, W): one array, which may be written into; the first call copies."""
         if self._planes is None:
             self._planes = np.concatenate([part.reshape(-1) for part in self.samples]).reshape(-1, self.width_px)
-            self.samples = _samples_of(self._planes)
+            self.samples = samples_of(self._planes)
         return self._planes
 
     @property
@@ -94,7 +92,7 @@ class Scaler:
         # one for whole pictures and one for parts: another size makes swscale build its tables anew, for 0.2 ms
         self._whole_to_side, self._part_to_side = VideoReformatter(), VideoReformatter()
         self._to_rgb = VideoReformatter()
-        self._to_still = VideoReformatter()
+        self._to_still, self._to_full_range = VideoReformatter(), VideoReformatter()
 
     def working_picture(self, frame: av.VideoFrame, *, quarter_turns: int = 0) -> WorkingPicture:
         """The frame at working size, turned ``quarter_turns`` times counterclockwise."""
@@ -111,7 +109,7 @@ class Scaler:
         )
         if quarter_turns % 4:
             return WorkingPicture(turned(cast("Levels", small.to_ndarray()), quarter_turns), int(frame.colorspace))
-        return WorkingPicture(_samples_in(small), int(frame.colorspace))
+        return WorkingPicture(samples_in(small), int(frame.colorspace))
 
     def small_luma(self, picture: WorkingPicture, width_px: int, height_px: int) -> Levels:
         """(height_px, width_px): the luma, averaged over areas, which takes most of the sensor's noise away."""
@@ -129,7 +127,7 @@ class Scaler:
         is_whole = (right - left, bottom - top) == (picture.width_px, picture.height_px)
         to_side = self._whole_to_side if is_whole else self._part_to_side
         # by pointers to each plane's part: nothing is copied before it is scaled
-        frame = av.VideoFrame.from_dlpack(_part(picture.samples, square), format="yuv420p")
+        frame = frame_of(picture.samples, square)
         frame.colorspace = picture.colorspace
         side = self._picture_px
         # averaging where it shrinks, interpolating where it grows: as the encoder's own training pictures were made
@@ -152,59 +150,30 @@ class Scaler:
     ) -> tuple[bytes, int, int]:
         """A JPEG of the frame, at most 1920 px, with its width and height."""
         width, height = fit(frame.width, frame.height, _STILL_LONGEST_SIDE_PX)
-        full = self._to_still.reformat(
-            frame,
-            width,
-            height,
-            format="yuvj420p",
-            interpolation=Interpolation.AREA,
-            src_color_range=_range_of(frame),
-            dst_color_range=ColorRange.JPEG,
-            threads=1,
-        )
+        if (width, height) == (frame.width, frame.height) and frame.format.name in ("yuv420p", "yuvj420p"):
+            full, color_range = frame, _range_of(frame)
+        else:
+            color_range = int(ColorRange.JPEG)
+            full = self._to_still.reformat(
+                frame,
+                width,
+                height,
+                format="yuvj420p",
+                interpolation=Interpolation.AREA,
+                src_color_range=_range_of(frame),
+                dst_color_range=color_range,
+                threads=1,
+            )
         if hidden or quarter_turns:
             # a copy: the decoder still predicts later frames from the original
             planes = turned(cast("Levels", full.to_ndarray()), quarter_turns)
             if hidden:
-                blacken(planes, hidden(planes.shape[1], planes.shape[0] * 2 // 3), luma=0)
-            full = av.VideoFrame.from_ndarray(planes, format="yuvj420p")
-        return encode_jpeg(full), full.width, full.height
-
-
-def _samples_in(frame: av.VideoFrame) -> Samples:
-    """Where a yuv420p frame has them: valid as long as they are referred to, and not to be written into."""
-    luma, blue, red = (
-        np.frombuffer(cast("memoryview", plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
-        for plane in frame.planes
-    )
-    return luma, blue, red
-
-
-def _samples_of(planes: Levels) -> Samples:
-    height, width = planes.shape[0] * 2 // 3, planes.shape[1]
-    blue, red = planes[height:].reshape(2, height // 2, width // 2)
-    return planes[:height], blue, red
-
-
-def _part(samples: Samples, square: Square) -> Samples:
-    luma, blue, red = samples
-    left, top, right, bottom = square
-    rows, columns = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
-    return luma[top:bottom, left:right], blue[rows, columns], red[rows, columns]
-
-
-def encode_jpeg(frame: av.VideoFrame) -> bytes:
-    """FFmpeg's own encoder takes the planes as they are: no RGB array of the full picture is made."""
-    encoder = av.CodecContext.create("mjpeg", "w")
-    encoder.width, encoder.height = frame.width, frame.height
-    encoder.pix_fmt = "yuvj420p"
-    encoder.time_base = Fraction(1, 1)
-    encoder.thread_count = 1
-    encoder.options = {"huffman": "default"}  # tables made for each picture save 5 % of the size, cost 15 % of the time
-    encoder.qscale = True
-    encoder.global_quality = _JPEG_QUALITY_LAMBDA
-    frame.pts = 0
-    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+                black = 0 if color_range == ColorRange.JPEG else _BLACK_LUMA
+                blacken(planes, hidden(planes.shape[1], planes.shape[0] * 2 // 3), luma=black)
+            pixels, colorspace = full.format.name, full.colorspace
+            full = av.VideoFrame.from_ndarray(planes, format=pixels)
+            full.colorspace = colorspace
+        return encode_jpeg(full, self._to_full_range, color_range=color_range), full.width, full.height
 
 
 def blacken(planes: Levels, hidden: NDArray[np.bool_], *, luma: int = _BLACK_LUMA) -> None:
