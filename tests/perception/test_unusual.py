@@ -86,6 +86,20 @@ def test_what_is_unlike_all_before_becomes_an_event_within_two_seconds(tmp_path:
     assert closed.explanation == event.explanation
 
 
+def test_one_wild_look_makes_no_event_and_teaches_no_threshold(tmp_path: Path) -> None:
+    """A budget counts events: what could not have made one must not raise what an event needs."""
+    watch, street, sink = watching(tmp_path, kept=a_day()), Street(), RememberingSink()
+    play(watch, street, sink, 5)
+    play(watch, street, sink, 0.2, strange=5.0)
+    watch.end_run("door", sink)
+    street.frame(step_s=PEAK_EVERY.total_seconds())
+    play(watch, street, sink, 2)
+    watch.save()
+
+    assert not sink.opened_events
+    assert UnusualFile(tmp_path, camera="door", encoder="colours").load().peaks[-1].score < 3
+
+
 def test_a_cold_camera_is_silent_and_says_until_when_it_learns(tmp_path: Path) -> None:
     """However wild its first minutes are."""
     watch, street, sink = watching(tmp_path), Street(), RememberingSink()

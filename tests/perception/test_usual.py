@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -12,7 +13,26 @@ from vidsense_daemon.perception.usual import PEAK_EVERY, Usual
 
 MONDAY = datetime(2030, 1, 7, tzinfo=UTC)
 A_DAY, A_WEEK = timedelta(days=1), timedelta(days=7)
+BY_DAY = 5.0
 DAY_LOOK, NIGHT_LOOK = np.eye(2, dtype=np.float32)
+
+
+def usually(at: datetime) -> float:
+    return BY_DAY if 7 <= at.hour < 20 else 1.0
+
+
+def heavy(chance: np.random.Generator) -> float:
+    """Now and then very much more than usual."""
+    return float(chance.pareto(2.5))
+
+
+def exponential(chance: np.random.Generator) -> float:
+    return float(chance.exponential(0.5))
+
+
+def mostly_nothing(chance: np.random.Generator) -> float | None:
+    """In three of four ten minutes nothing moves."""
+    return None if chance.random() < 0.75 else exponential(chance)
 
 
 def watched(days: float, *, per_week: float = 2.0, seed: int = 0) -> Usual:
@@ -20,8 +40,8 @@ def watched(days: float, *, per_week: float = 2.0, seed: int = 0) -> Usual:
     usual, chance = Usual(per_week=per_week, time_zone=UTC), np.random.default_rng(seed)
     for number in range(round(days * A_DAY / PEAK_EVERY) + 1):
         at = MONDAY + number * PEAK_EVERY
-        by_day = 7 <= at.hour < 20
-        usual.see(at, (5 if by_day else 1) + chance.exponential(0.5), DAY_LOOK if by_day else NIGHT_LOOK)
+        look = DAY_LOOK if usually(at) == BY_DAY else NIGHT_LOOK
+        usual.see(at, usually(at) + exponential(chance), look)
     return usual
 
 
@@ -35,18 +55,33 @@ def test_a_new_camera_learns_for_a_day_and_says_until_when() -> None:
     assert not watched(1).is_learning
 
 
-@pytest.mark.parametrize("per_week", [1.0, 7.0, 50.0])
-def test_about_so_many_peaks_a_week_exceed_the_threshold(per_week: float) -> None:
-    """The budget holds in weeks that the threshold was not learned from."""
-    usual, chance = watched(14, per_week=per_week), np.random.default_rng(1)
-    weeks = 40
+@pytest.mark.parametrize("peak", [exponential, heavy, mostly_nothing])
+@pytest.mark.parametrize("per_week", [2.0, 20.0, 168.0])
+def test_about_so_many_peaks_a_week_exceed_the_threshold(
+    per_week: float, peak: Callable[[np.random.Generator], float | None]
+) -> None:
+    """The budget holds in weeks that the threshold was not learned from, be it two a week or one an hour."""
+    usual, chance, weeks = Usual(per_week=per_week, time_zone=UTC), np.random.default_rng(0), 20
+    for number in range(round(2 * A_WEEK / PEAK_EVERY)):
+        at = MONDAY + number * PEAK_EVERY
+        score = peak(chance)
+        usual.see(at, None if score is None else usually(at) + score)
+    habits = [usual.habit(MONDAY + timedelta(hours=hour)) for hour in range(24)]
     above = 0
     for number in range(round(weeks * A_WEEK / PEAK_EVERY)):
-        at = MONDAY + 2 * A_WEEK + number * PEAK_EVERY
-        score = (5 if 7 <= at.hour < 20 else 1) + chance.exponential(0.5)
-        above += score - usual.habit(at) > usual.threshold
+        at = MONDAY + number * PEAK_EVERY
+        score = peak(chance)
+        above += score is not None and usually(at) + score - habits[at.hour] > usual.threshold
 
-    assert per_week / 3 < above / weeks < per_week * 3
+    assert per_week / 2.5 < above / weeks < per_week * 2.5
+
+
+def test_the_larger_the_budget_the_lower_the_threshold() -> None:
+    """Also on the first day, and down to what is usual itself."""
+    thresholds = [watched(1, per_week=per_week).threshold for per_week in (0.5, 2, 20, 84, 168, 1000)]
+
+    assert thresholds == sorted(thresholds, reverse=True)
+    assert len(set(thresholds)) == len(thresholds)
 
 
 def test_one_wild_moment_does_not_raise_the_threshold_for_weeks() -> None:

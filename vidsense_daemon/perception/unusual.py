@@ -10,6 +10,7 @@ camera is tampered with, nothing it shows is called unusual; once another scene 
 from __future__ import annotations
 
 import queue
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -31,6 +32,7 @@ from vidsense_daemon.perception.usual import PEAK_EVERY, Usual
 
 _PEAKS_AN_HOUR = round(timedelta(hours=1) / PEAK_EVERY)
 _SENTENCE = "something unusual for this camera"
+_RULE = TriggerRule(name=NOVELTY, prompt=_SENTENCE, cooldown_s=60.0, gap_s=5.0)
 _STANDS_OUT = 2.0  # a part of the score over twice every other one is what the explanation names
 
 
@@ -191,7 +193,8 @@ class _CameraWatch:
         self._accepted = self._tampering.accepted
         self._novel = Alarm(camera=name, name=NOVELTY, severity=novelty.severity, source=source, encoder=encoder)
         self._tampered = Alarm(camera=name, name=TAMPER, severity=tamper.severity, source=source, encoder=encoder)
-        self._state = TriggerState(TriggerRule(name=NOVELTY, prompt=_SENTENCE, cooldown_s=60.0, gap_s=5.0))
+        self._state = TriggerState(_RULE)
+        self._looks: deque[float] = deque(maxlen=_RULE.looks_considered)  # the newest scores
         self._verdict: Verdict | None = None
         self._best: Novelty | None = None
         self._window: Window | None = None
@@ -224,7 +227,7 @@ class _CameraWatch:
         seen = self._scorer.see(frame)
         self._novel.pass_by(frame, 0.0 if seen is None else seen.score)
         if self._verdict is None:
-            self._usual.see(frame.captured_at, None if seen is None else seen.score, _look_of(frame))
+            self._usual.see(frame.captured_at, self._level(seen), _look_of(frame))
         self._judge_novelty(window, seen, sink)
         if self._was_learning is not self._usual.is_learning:
             self._was_learning = self._usual.is_learning
@@ -232,6 +235,7 @@ class _CameraWatch:
 
     def end_run(self, sink: EventSink) -> None:
         self._scorer.end_run()
+        self._looks.clear()
         if self._state.end_run() and self._window is not None:
             self._novel.close(self._window, sink)
         if self._window is not None:
@@ -251,6 +255,14 @@ class _CameraWatch:
         return Kept(
             list(self._usual.peaks), scorer.model.name, scorer.scale.samples, self._tampering.memory, scorer.blocks
         )
+
+    def _level(self, seen: Novelty | None) -> float | None:
+        """Below which threshold the newest looks would make an event: a budget counts events, not single looks."""
+        if seen is None:
+            self._looks.clear()
+            return None
+        self._looks.append(seen.score)
+        return sorted(self._looks)[-_RULE.looks_needed] if len(self._looks) >= _RULE.looks_needed else None
 
     def _tell_of_learning(self, at: datetime) -> None:
         if self._usual.is_learning:

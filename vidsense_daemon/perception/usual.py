@@ -1,10 +1,11 @@
 """What is usual before one camera: how it scores at which hour, and so which score comes about N times a week. Pure.
 
-Of every ten minutes that were watched the highest score is kept, three weeks long. From a day on these peaks tell where
-the threshold lies: the score that N of a week's 1008 peaks exceed, continued beyond what was seen as in `calibration`
-(excesses over a high quantile fall off exponentially). From a week on every hour of the day is measured by itself: at
-three at night what would be nothing at noon is much. Of every hour's peak the look is kept as well, so that something
-unusual can be told by the most similar thing that was usual.
+Of every ten minutes that were watched the highest score that would have made an event is kept, three weeks long. From a
+day on these peaks tell where the threshold lies: the score that N of a week's 1008 peaks exceed. What a tenth or
+more exceed is read off; what fewer do is continued beyond what was seen, as in `calibration` (excesses over a high
+quantile fall off exponentially). From a week on every hour of the day is measured by itself: at three at night what
+would be nothing at noon is much. Of every hour's peak the look is kept as well, so that something unusual can be told
+by the most similar thing that was usual.
 
 D = dimension of the embedding space.
 """
@@ -27,14 +28,14 @@ PEAKS_TO_KNOW = round(LEARNS_FOR / PEAK_EVERY)
 _HOURS_FROM = timedelta(days=7)
 _LEAST_PEAKS_OF_HOUR = 54  # three days of this hour and its neighbours: fewer say little of its upper tenth
 _TAIL_QUANTILE = 0.9
-_COUNTED_PEAKS = 5  # so many peaks above the threshold can be counted instead of continued
-_LEAST_MARGIN = 0.5  # above the tail's begin: a camera that scores the same all day must not alarm at a breath more
+_COUNTED_PEAKS = 2  # so many peaks above the threshold can be counted: where the tail is heavy, it is continued too low
+_LEAST_MEAN_EXCESS = 0.128  # a camera that scores the same all day must not alarm at a breath more: 0.5 at 2 a week
 _MEDIAN_OF_EXPONENTIAL = math.log(2)  # in means; the median, because one event must not raise the threshold for weeks
 
 
 @dataclass(slots=True, eq=False)
 class Peak:
-    """The highest score of ten minutes."""
+    """The highest score of ten minutes that two of three looks reached: below it, they would have made an event."""
 
     at: datetime
     score: float
@@ -88,7 +89,7 @@ class Usual:
         return self._habits[self._hour(at)]
 
     def see(self, at: datetime, score: float | None, look: NDArray[np.float32] | None = None) -> None:
-        """Take in one moment; without a ``score`` it was watched and nothing was to be scored."""
+        """Take in one moment; without a ``score`` it was watched and nothing could have made an event."""
         present = self._present
         if present is None or _bin(present.at) != _bin(at):
             if present is not None:
@@ -182,12 +183,15 @@ def _habit(scores: NDArray[np.float64], hours: NDArray[np.int_], hour: int) -> f
 
 def _threshold(scores: NDArray[np.float64], share: float) -> float:
     """The score that ``share`` of the peaks exceed."""
+    rare = 1 - _TAIL_QUANTILE
+    if share >= rare:
+        return float(np.quantile(scores, 1 - min(1.0, share)))
     begin = float(np.quantile(scores, _TAIL_QUANTILE))
     tail = scores[scores > begin] - begin
     mean = float(np.median(tail)) / _MEDIAN_OF_EXPONENTIAL if tail.size else 0.0
-    threshold = begin + max(_LEAST_MARGIN, mean * math.log(max(1.0, (1 - _TAIL_QUANTILE) / share)))
+    threshold = begin + max(_LEAST_MEAN_EXCESS, mean) * math.log(rare / share)
     if share * scores.size >= _COUNTED_PEAKS:
-        threshold = max(threshold, float(np.quantile(scores, 1 - min(1.0, share))))
+        threshold = max(threshold, float(np.quantile(scores, 1 - share)))
     return threshold
 
 
