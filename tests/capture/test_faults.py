@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import pytest
-from cameras import RtspCamera, make_clip
+from cameras import RtspCamera, make_clip, yard
 from fakes import wait_until
 
 from vidsense_daemon.base.worker import Worker
@@ -265,3 +267,25 @@ def test_one_cameras_fault_does_not_touch_another(rtsp_camera: RtspCamera) -> No
     assert isinstance(well.worker, Worker)
     assert isinstance(hanging, Listener)
     assert well.supervisor.state.faults == 0
+
+
+def snapshot(connection: socket.socket) -> None:
+    """A camera's address for single pictures."""
+    connection.recv(65536)
+    encoded, jpeg = cv2.imencode(".jpg", yard(320, 240))
+    assert encoded
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {jpeg.size}\r\nConnection: close\r\n\r\n"
+    connection.sendall(head.encode() + jpeg.tobytes())
+
+
+def test_the_address_of_a_snapshot_is_named_and_fills_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    """One picture comes and the stream is over, every time: it must not be tried and told of twice a second."""
+    with listening(snapshot) as listener, watching(listener.port, scheme="http", path="snap.jpg") as watched:
+        assert "a single picture came" in watched.wait_fault(Fault.BAD_DATA).message
+        wait_until(lambda: watched.supervisor.state.faults >= 4, limit_s=60, what="four tries")
+        waits_s = [state.next_try_in_s or 0 for state in watched.states if state.phase is CameraPhase.WAITING]
+    lines = capsys.readouterr().out.splitlines()
+
+    assert waits_s[3] > 0.7 > waits_s[2]  # the third in a row is the last that is tried again at once
+    assert sum("camera_streaming" in line for line in lines) == 3
+    assert sum("camera_lost" in line for line in lines) == 3

@@ -32,6 +32,7 @@ def test_a_camera_is_reached_by_these(text: str) -> None:
     [
         ("rstp://192.168.1.10/", r"did you mean rtsp://\?"),
         ("gopher://h/", "found the scheme 'gopher'"),
+        ("rtmp://h/live", "a restreamer, such as go2rtc, makes rtsp:// of it"),
         ("concat:/etc/passwd", "neither a URL nor an absolute path"),
         ("footage/one.mp4", "neither a URL nor an absolute path"),
         ("192.168.1.10", "neither a URL nor an absolute path"),

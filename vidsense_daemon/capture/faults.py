@@ -24,6 +24,7 @@ class Fault(StrEnum):
     NAME = "name"
     TIMEOUT = "timeout"
     STALLED = "stalled"  # it streamed, then nothing came
+    NO_KEYFRAME = "no_keyframe"  # packets come, and no picture begins
     ENDED = "ended"  # the camera closed the stream
     BAD_DATA = "bad_data"
     NO_VIDEO = "no_video"
@@ -49,6 +50,8 @@ NEXT_STEP = {
     Fault.NAME: "the host name is not known: check it, or write the camera's IP address",
     Fault.TIMEOUT: "no answer in time: check that the camera is on and reachable",
     Fault.STALLED: "the stream stopped without a word: check the camera's network",
+    Fault.NO_KEYFRAME: "packets come, but no whole picture: set the camera's keyframe interval (I-frame, GOP) to a few "
+    "seconds; a weak network does it, too",
     Fault.ENDED: "tried again at once; if it repeats, see whether the camera restarts or has too many viewers",
     Fault.BAD_DATA: "the answer is not a video stream: check the url's scheme, port and path",
     Fault.NO_VIDEO: "the stream has no picture: choose another stream of the camera",

@@ -8,7 +8,8 @@ Runs as the body of one `base.worker.Worker` thread per camera.
 
 Silence means that neither a frame nor progress came for `stall_limit_s`: the child says "progress" from the loop that
 sees packets, so a child that hangs says nothing. It counts from the child's first word: before that it is the computer
-that is slow, not the camera. One log line a change of state; the same fault again is not a change.
+that is slow, not the camera. One log line a change of state; the same fault again is not a change. A stream that breaks
+off again and again right after its beginning is tried more and more rarely, and told of once, until it lasts.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ _POLL_S = 0.5  # how soon a stop is noticed
 # until a child's first word: after a boot twenty of them import at once, and killing the slow ones would make it worse
 _START_LIMIT_S = 120.0
 _JITTER_RATIO = 0.2
+_STEADY_S = 10.0  # a stream that lasted so long counts as one that works
+_BREAKS_ALLOWED = 3  # shorter ones in a row: somebody restarts the camera, or a cable is loose
+_PICTURE_CODECS = ("mjpeg", "png", "webp")
 
 
 class CameraSupervisor:
@@ -70,6 +74,9 @@ class CameraSupervisor:
         self._budget = budget
         self._share_fps: float | None = None
         self._scenes = SceneWatch()
+        self._streaming_since_mono_s: float | None = None
+        self._short_sessions = self._session_frames = 0
+        self._told_fault: Fault | None = None  # the one of the log's newest `camera_lost`; none once it streams
         self._main_fault: Fault | None = None
         self._hardware_refused = ""
         self._refused_codec = self._shortcoming = ""
@@ -167,13 +174,30 @@ class CameraSupervisor:
                 self._share_fps = share_fps
                 child.order("budget", max_frames_per_s=min(share_fps, self._options.max_frames_per_s))
         self._state = replace(self._state, last_frame_at=frame.captured_at)
+        self._session_frames += 1
+        self._note_steadiness()
         self._on_frame(frame)
 
     def _streams(self, worker: Worker) -> None:
-        self._backoff.reset()
+        self._streaming_since_mono_s, self._session_frames = self._clock.mono_s(), 0
         self._knocker.forget()
         worker.worked()
         self._enter(CameraPhase.STREAMING, sessions=self._state.sessions + 1)
+        if self._short_sessions < _BREAKS_ALLOWED:
+            self._backoff.reset()
+            self._tell_streaming()
+
+    def _note_steadiness(self) -> None:
+        since_mono_s = self._streaming_since_mono_s
+        if not self._short_sessions or since_mono_s is None or self._clock.mono_s() - since_mono_s < _STEADY_S:
+            return
+        self._backoff.reset()
+        if self._short_sessions >= _BREAKS_ALLOWED:
+            self._tell_streaming()
+        self._short_sessions = 0
+
+    def _tell_streaming(self) -> None:
+        self._told_fault = None
         self._log.info(
             "camera_streaming",
             codec=self._state.codec,
@@ -226,13 +250,16 @@ class CameraSupervisor:
 
     def _lost(self, worker: Worker, fault: CameraError) -> None:
         """Say it once, then wait before the next try."""
+        if self._is_snapshot(fault):
+            fault = CameraError(Fault.BAD_DATA, "a single picture came, as from the address of a snapshot")
+        self._end_session()
         wait_s = self._backoff.next_s()
         if fault.retry_after_s is not None:
             # at least as long as the fault asks for: cameras lock accounts
             wait_s = max(wait_s, fault.retry_after_s * random.uniform(1.0, 1.0 + _JITTER_RATIO))
         if self._budget is not None:
             self._budget.leave(self._camera)
-        new = self._state.fault is not fault.fault
+        new = self._told_fault is not fault.fault
         step = (NEXT_STEP_OF_FILE if self._options.is_file else NEXT_STEP).get(fault.fault)
         message = f"{fault}; {step}" if step else str(fault)
         self._enter(
@@ -243,8 +270,19 @@ class CameraSupervisor:
             faults=self._state.faults + 1,
         )
         if new and not self._options.is_replay:
+            self._told_fault = fault.fault
             self._log.warning("camera_lost", fault=fault.fault.value, reason=message, next_try_in_s=round(wait_s, 1))
         self._rest(worker, wait_s)
+
+    def _end_session(self) -> None:
+        if self._streaming_since_mono_s is not None:
+            lasted_s = self._clock.mono_s() - self._streaming_since_mono_s
+            self._short_sessions = self._short_sessions + 1 if lasted_s < _STEADY_S else 0
+            self._streaming_since_mono_s = None
+
+    def _is_snapshot(self, fault: CameraError) -> bool:
+        """Whether this was the address of a picture: one came, and that was all."""
+        return fault.fault is Fault.ENDED and self._session_frames == 1 and self._state.codec in _PICTURE_CODECS
 
     def _rest(self, worker: Worker, wait_s: float) -> None:
         """Wait; no longer than until a camera that was away is back."""

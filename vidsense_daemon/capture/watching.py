@@ -209,7 +209,7 @@ class Watch:
         if self._mono_s() < self._progress_due_mono_s:
             return
         if self._mono_s() - self._seen_mono_s > self._options.stall_limit_s:
-            raise CameraError(Fault.STALLED, "packets come, but no picture can be made of them")
+            raise CameraError(Fault.NO_KEYFRAME, f"no picture for {self._options.stall_limit_s:g} s")
         self._progress_due_mono_s = self._mono_s() + _PROGRESS_EVERY_S
         self._outlet.say(
             "progress",

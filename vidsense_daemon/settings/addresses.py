@@ -14,6 +14,7 @@ Outline = tuple[Point, ...]  # of an area; ratios of the picture's width and hei
 
 CAMERA_SCHEMES = ("rtsp", "rtsps", "http", "https", "file")
 HTTP_SCHEMES = ("http", "https")
+_RESTREAMED = ("rtmp", "rtmps", "srt", "udp", "rtp", "webrtc", "whep")  # video, but not ours to read
 
 _FEWEST_POINTS = 3
 _SMALLEST_AREA_RATIO = 1e-6  # of the picture: one pixel of 1000 × 1000
@@ -106,6 +107,8 @@ def _check_scheme(url: str, schemes: tuple[str, ...]) -> None:
     if scheme not in schemes:
         meant = nearest(scheme, schemes)
         hint = f"; did you mean {meant}://?" if meant else ""
+        if scheme in _RESTREAMED and "rtsp" in schemes:
+            hint = "; a restreamer, such as go2rtc, makes rtsp:// of it"
         raise ValueError(f"found the scheme {scheme[:20]!r}; allowed are {in_words(schemes)}{hint}")
     if _BREAKS.search(url):
         raise ValueError("found a space or a line break inside the URL; a space is written %20")
