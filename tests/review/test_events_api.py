@@ -12,7 +12,7 @@ from store import scenes
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.events import DescriptionStatus, Severity
 
-from .house import House
+from .house import House, frame
 
 
 def test_an_event_is_told_with_its_stills_and_its_words(locked: House, program: httpx.Client) -> None:
@@ -254,3 +254,20 @@ def test_a_parameter_that_would_be_passed_over_is_refused(program: httpx.Client)
 def test_a_page_passes_over_what_was_appended_to_its_link(client: httpx.Client) -> None:
     """Messengers append parameters of their own; the page is shown all the same."""
     assert client.get("/?utm_source=mail", headers={"accept": "text/html"}).status_code == 200
+
+
+def test_a_picture_that_the_visitor_has_is_not_sent_again(locked: House, program: httpx.Client) -> None:
+    """Who asks every second for a camera's newest still is sent it when there is a newer one."""
+    id_ = locked.happens()
+    locked.clips[id_] = locked.rooms.media.root / "clip.mp4"
+    locked.clips[id_].write_bytes(b"not much of a film")
+    locked.board.saw(frame("yard", with_still=True))
+    still = program.get(f"/api/events/{id_}").json()["stills"][0]["url"]
+    for address in (still, f"{still}?small=true", f"/api/events/{id_}/clip.mp4", "/api/cameras/yard/still.jpg"):
+        first = program.get(address)
+        again = program.get(address, headers={"if-none-match": first.headers["etag"]})
+
+        assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+
+    locked.board.saw(frame("yard", at_s=60, with_still=True))
+    assert program.get(address, headers={"if-none-match": first.headers["etag"]}).status_code == 200

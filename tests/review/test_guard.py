@@ -12,7 +12,7 @@ from store import scenes
 from vidsense_daemon.base.errors import ConfigError
 from vidsense_daemon.review.guard import KnownNames
 
-from .house import TOKEN, House
+from .house import TOKEN, WAIT_S, House
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8811", "127.0.0.1.evil.example", "localhost.evil", ""])
@@ -273,3 +273,44 @@ def test_odd_details_of_a_model_break_no_page(house: House, client: httpx.Client
 
     assert client.get(f"/events/{id_}").status_code == 200
     assert client.get("/", params={"label": "van"}).status_code == 200
+
+
+def test_another_sites_page_sets_no_work_going(house: House, client: httpx.Client) -> None:
+    """It could not read the answer, but keep the describer busy or take a place in the stream; links lead here."""
+    other = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
+
+    assert client.get("/api/digest", headers=other).status_code == 403
+    assert client.get("/live", headers=other | {"sec-fetch-mode": "navigate"}).status_code == 200
+    assert client.get("/live", headers={"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors"}).status_code == 200
+
+
+def test_who_never_finishes_asking_keeps_no_place(tmp_path: Path) -> None:
+    """140 connections with half a request each would shut everybody else out: they are ended, a slow body too."""
+    with House(tmp_path / "state", request_limit_s=0.3) as house:
+        assert house.server.address is not None
+        head = b"POST /login HTTP/1.1\r\nHost: localhost\r\n"
+        with (
+            socket.create_connection(house.server.address, timeout=WAIT_S) as half,
+            socket.create_connection(house.server.address, timeout=WAIT_S) as slow,
+        ):
+            half.sendall(head)
+            slow.sendall(head + b"Content-Length: 100\r\n\r\nuser=")
+
+            assert half.recv(100) == b""
+            assert slow.recv(100).split()[1] == b"408"
+
+
+def test_a_wrong_method_is_told_the_right_ones(locked: House, program: httpx.Client) -> None:
+    """All that the address takes, not only the first of them."""
+    answer = program.put(f"/api/events/{locked.happens()}")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, HEAD, PATCH")
+
+
+def test_styles_and_scripts_travel_once(client: httpx.Client) -> None:
+    """A slow connection is not made slower by files that have not changed."""
+    first = client.get("/static/style.css")
+    again = client.get("/static/style.css", headers={"if-none-match": first.headers["etag"]})
+
+    assert first.headers["cache-control"] == "no-cache"
+    assert (again.status_code, again.content) == (304, b"")

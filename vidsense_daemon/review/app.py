@@ -7,6 +7,7 @@ from datetime import tzinfo
 from pathlib import Path
 
 from fastapi import Depends, FastAPI
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 
 from vidsense_daemon import __version__
@@ -14,6 +15,7 @@ from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.review import problems
 from vidsense_daemon.review.access import Access
 from vidsense_daemon.review.board import CameraBoard
+from vidsense_daemon.review.connections import REQUEST_LIMIT_S
 from vidsense_daemon.review.events_api import EventsApi
 from vidsense_daemon.review.forms import EventForms, LoginForms
 from vidsense_daemon.review.guard import Guard, KnownNames
@@ -41,6 +43,7 @@ def build_app(
     zone: tzinfo,
     clock: Clock,
     secure_cookies: bool = False,
+    request_limit_s: float = REQUEST_LIMIT_S,
     is_ending: Callable[[], bool] = lambda: False,
 ) -> FastAPI:
     """Every route behind the guard."""
@@ -70,12 +73,17 @@ def build_app(
         EventForms(events, ports=ports, clock=clock),
         LoginForms(access, rendering=rendering, secure_cookies=secure_cookies),
     )
-    for room in api:
-        app.include_router(room.router(), dependencies=[Depends(only_known_parameters)])
-    for other in others:
-        app.include_router(other.router())
+    routes: list[BaseRoute] = []
+    for router in (room.router() for room in api):
+        app.include_router(router, dependencies=[Depends(only_known_parameters)])
+        routes += router.routes
+    for router in (room.router() for room in others):
+        app.include_router(router)
+        routes += router.routes
     app.mount("/static", StaticFiles(directory=_STATIC))
-    problems.install(app, page=pages.problem)
+    problems.install(app, page=pages.problem, routes=routes)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Guard, access=access, names=names, secure_cookies=secure_cookies)
+    app.add_middleware(
+        Guard, access=access, names=names, secure_cookies=secure_cookies, request_limit_s=request_limit_s
+    )
     return app

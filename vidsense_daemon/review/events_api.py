@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from vidsense_daemon.base.clock import Clock, from_ms, to_ms
 from vidsense_daemon.domain.events import EventRecord, Severity, Source, Verdict
 from vidsense_daemon.review.listing import CURSOR_PATTERN, Listing, Wanted
-from vidsense_daemon.review.media import clip_response, jpeg_response, read_still
+from vidsense_daemon.review.media import clip_response, jpeg_response, read_still, unless_known
 from vidsense_daemon.review.ports import Attention, Ports
 from vidsense_daemon.review.problems import Problem, may_answer
 from vidsense_daemon.review.shapes import DeliveryJson, EventJson, EventsJson, delivery_json, event_json
@@ -220,6 +220,7 @@ class EventsApi:
 
     def still(
         self,
+        request: Request,
         event_id: EventId,
         captured_at_ms: Annotated[int, Path(ge=0, lt=_YEAR_10000_MS)],
         small: Annotated[bool, Query(description=f"at most {WIDTH_PX} px wide, for lists")] = False,
@@ -228,16 +229,18 @@ class EventsApi:
         for still in self._record(event_id).stills:
             if to_ms(still.captured_at) == captured_at_ms:
                 if small:
-                    return jpeg_response(self._thumbnails.of(still.path, width_px=still.width_px))
-                return jpeg_response(read_still(still.path, media_dir=self._ports.media_dir))
+                    jpeg = self._thumbnails.of(still.path, width_px=still.width_px)
+                else:
+                    jpeg = read_still(still.path, media_dir=self._ports.media_dir)
+                return unless_known(jpeg_response(jpeg, taken_at_ms=captured_at_ms), request)
         raise Problem(404, f"the event {event_id} has no still of that moment")
 
-    def clip(self, event_id: EventId) -> Response:
+    def clip(self, request: Request, event_id: EventId) -> Response:
         """The event's video; ranges are answered, so a player can jump."""
         path = self._ports.clip_of(event_id) if self._ports.clip_of else None
         if path is None:
             raise Problem(404, f"there is no clip of an event {event_id}")
-        return clip_response(path, media_dir=self._ports.media_dir)
+        return unless_known(clip_response(path, media_dir=self._ports.media_dir), request)
 
     def _record(self, event_id: str) -> EventRecord:
         record = self._ports.archive.get(event_id)

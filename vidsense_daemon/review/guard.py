@@ -2,10 +2,12 @@
 
     Host        a name we are known by, else 421: a page on evil.example that makes its name point at us
                 (DNS rebinding) still sends `Host: evil.example`
-    size        64 KiB of body, else 413
+    size        64 KiB of body, else 413; all of it within 20 s, else 408
     login       a session's cookie or a token, when there are users or tokens
     writing     from our own pages only: the browser's own word (`Origin`, `Sec-Fetch-Site`) and a token bound to the
                 visitor, as header or form field; programs with a token of their own need neither
+    reading     by another site's page is refused, unless it leads here by a link: it could not read the answer, but set
+                work going
     leaving     the headers that forbid inline scripts, framing, sniffing and every other origin
 
 There is no CORS: no other site may read an answer. Proxies' `X-Forwarded-*` is not believed, since anybody can send it.
@@ -13,6 +15,7 @@ There is no CORS: no other site may read an answer. Proxies' `X-Forwarded-*` is 
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import secrets
 from collections.abc import Sequence
@@ -83,11 +86,14 @@ def _is_address(name: str, *, loopback_only: bool) -> bool:
 class Guard:
     """ASGI middleware around everything; see the table above."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, names: KnownNames, secure_cookies: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, *, access: Access, names: KnownNames, secure_cookies: bool, request_limit_s: float
+    ) -> None:
         self._app = app
         self._access = access
         self._names = names
         self._secure_cookies = secure_cookies
+        self._request_limit_s = request_limit_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -98,11 +104,14 @@ class Guard:
         cookies = _cookies(headers)
         visit = cookies.get(VISIT_COOKIE, "")
         new_visit = "" if visit else secrets.token_urlsafe(32)
-        sending = self._hardened(send, new_visit=new_visit)
+        # styles and scripts hold nothing private: asked for anew each time, sent only when they have changed
+        caching = "no-cache" if scope["path"].startswith("/static/") else "no-store"
+        sending = self._hardened(send, new_visit=new_visit, caching=caching)
         try:
-            body = await _read_body(receive, headers)
+            body = await _read_body_in_time(receive, headers, limit_s=self._request_limit_s)
             visitor = self._admit(scope, headers, cookies, visit or new_visit)
             if visitor is not None:
+                _check_site(scope, headers, visitor)
                 self._check_write(scope, headers, body, visitor)
         except Problem as problem:
             await problem_response(problem)(scope, receive, sending)
@@ -125,7 +134,7 @@ class Guard:
     def _check_write(self, scope: Scope, headers: Headers, body: bytes, visitor: Visitor) -> None:
         if scope["method"] in _READS or visitor.by_token:
             return
-        if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") or not _same_origin(headers):
+        if not _same_origin(headers):
             raise Problem(403, "another site sent this request")
         token = headers.get(CSRF_HEADER) or _form_token(headers, body)
         if not self._access.is_csrf_token(token, visitor.session):
@@ -133,18 +142,20 @@ class Guard:
 
     def _ask_to_login(self, scope: Scope) -> ASGIApp:
         if "text/html" in Headers(scope=scope).get("accept", "") and self._access.has_users:
-            return RedirectResponse(f"/login?next={quote(scope['path'], safe='')}", status_code=303)
+            query = scope["query_string"].decode("latin-1")
+            onward = scope["path"] + (f"?{query}" if query else "")
+            return RedirectResponse(f"/login?next={quote(onward, safe='')}", status_code=303)
         response = problem_response(Problem(401, "log in at /login, or send `Authorization: Bearer <token>`"))
         response.headers["www-authenticate"] = "Bearer"
         return response
 
-    def _hardened(self, send: Send, *, new_visit: str) -> Send:
+    def _hardened(self, send: Send, *, new_visit: str, caching: str) -> Send:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("cache-control", "no-store")
+                headers.setdefault("cache-control", caching)
                 if new_visit and headers.get("content-type", "").startswith("text/html"):
                     headers.append("set-cookie", self.cookie(VISIT_COOKIE, new_visit))
             await send(message)
@@ -162,6 +173,14 @@ def cookie(name: str, value: str, *, secure: bool, max_age_s: int | None = None)
     parts += ["Secure"] if secure else []
     parts += [] if max_age_s is None else [f"Max-Age={max_age_s}"]
     return "; ".join(parts)
+
+
+def _check_site(scope: Scope, headers: Headers, visitor: Visitor) -> None:
+    """By the browser's own word, which no page can change; programs say nothing of the kind."""
+    led_here = scope["method"] in _READS and headers.get("sec-fetch-mode") == "navigate"
+    ours = headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+    if not (ours or led_here or visitor.by_token):
+        raise Problem(403, "another site sent this request")
 
 
 def _same_origin(headers: Headers) -> bool:
@@ -191,6 +210,14 @@ def _form_token(headers: Headers, body: bytes) -> str:
         return parse_qs(body.decode("latin-1"), max_num_fields=_MOST_FIELDS).get(CSRF_FIELD, [""])[0]
     except ValueError as error:
         raise Problem(422, "the form has too many fields") from error
+
+
+async def _read_body_in_time(receive: Receive, headers: Headers, *, limit_s: float) -> bytes:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await _read_body(receive, headers)
+    except TimeoutError as error:
+        raise Problem(408, f"the request took longer than {limit_s:.0f} s to arrive") from error
 
 
 async def _read_body(receive: Receive, headers: Headers) -> bytes:

@@ -10,7 +10,9 @@ import os
 import stat
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
+from starlette.staticfiles import NotModifiedResponse
 
 from vidsense_daemon.review.problems import Problem
 
@@ -19,8 +21,16 @@ FOR_EVER = {"cache-control": "private, max-age=31536000, immutable"}
 _LARGEST_STILL_BYTES = 32 * 1024 * 1024
 
 
-def jpeg_response(jpeg: bytes) -> Response:
-    return Response(jpeg, media_type="image/jpeg", headers=FOR_EVER)
+def jpeg_response(jpeg: bytes, *, taken_at_ms: int) -> Response:
+    """``taken_at_ms`` tells one picture from the next at the same address."""
+    return Response(jpeg, media_type="image/jpeg", headers=FOR_EVER | {"etag": f'"{taken_at_ms}-{len(jpeg)}"'})
+
+
+def unless_known(response: Response, request: Request) -> Response:
+    """The response, or 304 to a visitor who has that very file already (`If-None-Match`)."""
+    known = request.headers.get("if-none-match", "")
+    tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+    return NotModifiedResponse(response.headers) if response.headers["etag"] in tags or known == "*" else response
 
 
 def read_still(path: str, *, media_dir: Path) -> bytes:

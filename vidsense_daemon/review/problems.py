@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match
 
 from vidsense_daemon.base.errors import PermanentError, VidsenseError
 
@@ -23,6 +24,7 @@ _NAMES = {
     403: ("forbidden", "This request is not allowed"),
     404: ("not-found", "There is no such thing"),
     405: ("wrong-method", "This address does not take this method"),
+    408: ("too-slow", "The request took too long to arrive"),
     409: ("conflict", "That can't be done now"),
     413: ("too-large", "The request is too large"),
     421: ("wrong-host", "This server is not known by that name"),
@@ -31,6 +33,9 @@ _NAMES = {
     501: ("not-available", "This daemon can't do that"),
     503: ("not-now", "It does not work right now"),
 }
+# what the framework says of these is only their name
+_OWN_WORDS = {404: "there is nothing at {path}", 405: "{path} does not take this method"}
+_WRONG_METHOD = 405
 _UNNAMED = ("error", "It did not work")
 
 
@@ -88,8 +93,17 @@ def may_answer(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _SCHEMA_LINK = {"$ref": "#/components/schemas/ProblemJson"}
 
 
-def install(app: FastAPI, *, page: Callable[[Problem], Response]) -> None:
-    """Let every error of ``app`` become a problem; a browser that looks at pages gets ``page`` instead."""
+def install(app: FastAPI, *, page: Callable[[Problem], Response], routes: Sequence[BaseRoute]) -> None:
+    """Let every error of ``app`` become a problem; a browser that looks at pages gets ``page`` instead.
+
+    ``routes`` are those that a 405 tells the methods of: the framework names only the first that has the address.
+    """
+
+    def methods_at(request: Request) -> set[str]:
+        found = [route for route in routes if route.matches(request.scope)[0] is Match.PARTIAL]
+        methods = {method for route in found for method in getattr(route, "methods", None) or ()}
+        methods = methods or {"GET"}  # a file
+        return methods | ({"HEAD"} if "GET" in methods else set())
 
     def answer(request: Request, problem: Problem) -> Response:
         wants_page = "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
@@ -101,7 +115,11 @@ def install(app: FastAPI, *, page: Callable[[Problem], Response]) -> None:
 
     async def refused_by_framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return answer(request, Problem(error.status_code, str(error.detail)))
+        detail = _OWN_WORDS.get(error.status_code, "{detail}").format(path=request.url.path, detail=error.detail)
+        response = answer(request, Problem(error.status_code, detail))
+        if error.status_code == _WRONG_METHOD:
+            response.headers["allow"] = ", ".join(sorted(methods_at(request)))
+        return response
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

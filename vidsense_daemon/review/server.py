@@ -22,6 +22,7 @@ from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.review.access import Access, check_logins
 from vidsense_daemon.review.app import build_app
 from vidsense_daemon.review.board import CameraBoard
+from vidsense_daemon.review.connections import REQUEST_LIMIT_S, prompt_protocol
 from vidsense_daemon.review.guard import KnownNames, is_loopback
 from vidsense_daemon.review.ports import Ports
 
@@ -82,6 +83,7 @@ class ReviewServer:
         public_url: str | None = None,
         zone: tzinfo = UTC,
         clock: Clock | None = None,
+        request_limit_s: float = REQUEST_LIMIT_S,
     ) -> None:
         """``port`` 0 takes a free one. ``public_url`` is the address that people use, when a proxy stands before us.
 
@@ -92,6 +94,7 @@ class ReviewServer:
         check_access(host, users=users, tokens=tokens)
         self._host = host
         self._port = port
+        self._request_limit_s = request_limit_s
         self._address: tuple[str, int] | None = None
         self._worker: Worker | None = None
         clock = clock or SystemClock()
@@ -104,6 +107,7 @@ class ReviewServer:
             zone=zone,
             clock=clock,
             secure_cookies=public.scheme == "https",
+            request_limit_s=request_limit_s,
             is_ending=lambda: self._worker is not None and self._worker.stopping.is_set(),
         )
         self._log = structlog.get_logger()
@@ -133,10 +137,11 @@ class ReviewServer:
         server = uvicorn.Server(
             uvicorn.Config(
                 self.app,
-                http="h11",
+                http=prompt_protocol(self._request_limit_s),
                 ws="none",
                 lifespan="off",
                 log_config=None,
+                log_level="error",  # a warning for each rubbish request would let strangers fill the log
                 access_log=False,  # it would write down what people look at
                 proxy_headers=False,  # anybody can send X-Forwarded-For
                 server_header=False,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, Field
 
 from vidsense_daemon import __version__
+from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.review.board import CameraBoard
 from vidsense_daemon.review.events_api import AtMsQuery, needed
-from vidsense_daemon.review.media import jpeg_response
+from vidsense_daemon.review.media import jpeg_response, unless_known
 from vidsense_daemon.review.ports import Liveness, Ports
 from vidsense_daemon.review.problems import Problem, may_answer
 from vidsense_daemon.review.shapes import CameraJson, camera_json
@@ -71,7 +72,7 @@ class SystemApi:
             raise Problem(404, f"there is no camera {name}")
         return camera_json(sight)
 
-    def still(self, name: CameraName, at: AtMsQuery = None) -> Response:  # noqa: ARG002 - read by the browser's cache
+    def still(self, request: Request, name: CameraName, at: AtMsQuery = None) -> Response:  # noqa: ARG002 - read by the browser's cache
         """The newest still of a camera: when something last moved, or of the last minute when nothing does.
 
         ``at`` changes nothing: it only makes another address of it, for who wants to get past a cache.
@@ -79,9 +80,9 @@ class SystemApi:
         sight = self._board.camera(name)
         if sight is None or sight.still is None:
             raise Problem(404, f"there is no still of a camera {name} yet")
-        response = jpeg_response(sight.still.jpeg)
+        response = jpeg_response(sight.still.jpeg, taken_at_ms=to_ms(sight.still.captured_at))
         response.headers["cache-control"] = "no-store"  # the same address shows another moment later
-        return response
+        return unless_known(response, request)
 
     def stats(self) -> StatsJson:
         """How the daemon is."""

@@ -32,7 +32,7 @@ function reach(address, options) {
 }
 
 function logIn() {
-  location.assign("/login?next=" + encodeURIComponent(location.pathname));
+  location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
 }
 
 let silence;
