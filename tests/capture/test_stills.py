@@ -41,6 +41,7 @@ def test_what_moves_all_day_costs_no_large_stills() -> None:
     later = [(at_s, want) for at_s, want in moving(rhythm, 0.0, 60.0) if at_s > 21.0]
 
     assert rhythm.passing
+    assert rhythm.is_known
     assert {want for _, want in later} == {Want.PASSING}
     assert {after - before for (before, _), (after, _) in pairwise(later)} == {5.0}
 
@@ -65,6 +66,18 @@ def test_an_event_that_lasts_keeps_its_good_stills_and_loses_them_when_it_is_ove
 
     assert {want for _, want in during[1:]} == {Want.NEXT}
     assert {want for _, want in afterwards} == {Want.PASSING}
+
+
+def test_what_has_been_told_is_no_news() -> None:
+    """Once its alert has left, an event is watched in larger gulps; what begins anew is not."""
+    rhythm = StillRhythm()
+    moving(rhythm, 0.0, 5.0)
+    known = [rhythm.is_known]
+    rhythm.begin_event("e")
+    known.append(rhythm.is_known)
+    rhythm.end_event("e")
+
+    assert [*known, rhythm.is_known] == [False, True, False]
 
 
 def test_what_moves_after_a_pause_is_new() -> None:

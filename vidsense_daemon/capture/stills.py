@@ -40,6 +40,11 @@ class StillRhythm:
         self._due_s = self._moved_at_s = self._since_s = float("-inf")
         self.passing = False  # whether what moves has done so for long, and no event came of it
 
+    @property
+    def is_known(self) -> bool:
+        """Whether what moves is no news: it goes on and on, or an event of it has been told already."""
+        return self.passing or bool(self._events)
+
     def begin_event(self, event_id: str) -> None:
         """Something was made of the motion: it gets good stills until `end_event`."""
         self._events.add(event_id)
