@@ -118,7 +118,7 @@ class Watch:
         return self._scene.settled and not self._sampler.busy(self._at_s)
 
     def _nap_s(self) -> float:
-        """How long packets may wait: what is new is looked at no more than one look late, what is known a little later."""
+        """How long packets may wait: what is new is looked at one look late at most, what is known a little later."""
         if self._calm or self._scene.stills.is_known:
             return _CALM_NAP_S
         return _BUSY_NAP_S if self._scene.settled else 0.0
