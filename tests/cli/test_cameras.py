@@ -12,6 +12,7 @@ from cameras import make_clip
 from vidsense_daemon.cli.main import main
 from vidsense_daemon.perception.unusual_file import Kept, UnusualFile
 from vidsense_daemon.perception.usual import PEAK_EVERY, PEAKS_TO_KNOW, Peak
+from vidsense_daemon.settings.load import parse
 
 
 def test_a_camera_says_that_it_still_learns_what_is_usual_and_until_when(
@@ -40,9 +41,12 @@ def test_a_camera_says_that_it_still_learns_what_is_usual_and_until_when(
 
 def test_a_stream_that_shows_one_keyframe_gets_no_interval(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A camera with a keyframe every ten seconds, looked at for less: said in words, with the advice to change it."""
-    clip = make_clip(tmp_path / "long.mp4", seconds=2, keyframe_every_s=60)
+    clip = make_clip(tmp_path / "long.mp4", seconds=4, keyframe_every_s=60)
 
     assert main(["cameras", "probe", str(clip)]) == 0
     said = capsys.readouterr().out
     assert "keyframes    fewer than two were seen\n" in said
     assert "keyframe (I-frame) interval to 1 or 2 s" in said
+    assert list(parse(said[said.index("\ncameras:\n") :], source="pasted").cameras) == ["camera"]
+    assert main(["cameras", "probe", str(clip), "--seconds", "1"]) == 0  # too short a look for advice
+    assert "I-frame" not in capsys.readouterr().out

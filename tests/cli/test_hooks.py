@@ -72,7 +72,7 @@ def test_what_was_given_up_is_listed_and_owed_again(house: Path, capsys: Capture
     assert (letter["event_id"], letter["phase"], letter["hook"]) == ("1-e", "opened", "phone")
 
     assert main(["hooks", "retry", "--id", str(letter["id"])]) == 0
-    assert "1 message is owed again" in capsys.readouterr().out
+    assert "1 message will be sent again" in capsys.readouterr().out
 
     assert main(["hooks", "retry", "phone"]) == 1
     main(["hooks", "list", "--dead"])

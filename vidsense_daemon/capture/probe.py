@@ -112,17 +112,17 @@ def report(url: str, measured: dict[str, Any], *, name: str = "camera") -> Probe
         advice=(),
         yaml="",
     )
-    return _advised(found, url, measured, name)
+    return _advised(found, url, measured, name, span_s=span_s)
 
 
-def _advised(found: ProbeReport, url: str, measured: dict[str, Any], name: str) -> ProbeReport:
-    advice = list(_advice(found))
+def _advised(found: ProbeReport, url: str, measured: dict[str, Any], name: str, *, span_s: float) -> ProbeReport:
+    advice = list(_advice(found, span_s=span_s))
     if measured["hardware_refused"]:
         advice.append(f"decoded in software: {measured['hardware_refused']}")
     return replace(found, advice=tuple(advice), yaml=_yaml(found, url, name))
 
 
-def _advice(found: ProbeReport) -> Sequence[str]:
+def _advice(found: ProbeReport, *, span_s: float) -> Sequence[str]:
     checks = [
         (
             found.codec not in _GOOD_CODECS,
@@ -133,7 +133,7 @@ def _advice(found: ProbeReport) -> Sequence[str]:
             "give the camera's small stream as substream_url: watching it costs a tenth",
         ),
         (
-            found.keyframe_interval_s is None or found.keyframe_interval_s > _GOOD_KEYFRAME_S,
+            (span_s if found.keyframe_interval_s is None else found.keyframe_interval_s) > _GOOD_KEYFRAME_S,
             "set the camera's keyframe (I-frame) interval to 1 or 2 s: else every frame is decoded, calm or not",
         ),
         (found.reorders, "switch B-frames off in the camera (profile Baseline or Main): they delay the picture"),

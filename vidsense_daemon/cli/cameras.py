@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from textwrap import indent
 
 from rich.console import Console
 
@@ -130,7 +131,8 @@ def _lines(report: ProbeReport) -> Iterator[str]:
     for advice in report.advice:
         yield f"  note         {advice}"
     yield ""
-    yield report.yaml
+    yield "cameras:"
+    yield indent(report.yaml, "  ")
 
 
 def _number(value: float | None, unit: str) -> str:

@@ -16,11 +16,13 @@ from vidsense_daemon.cli.context import Subparsers, add_json_option, count, mome
 from vidsense_daemon.cli.event_json import event_json
 from vidsense_daemon.cli.output import note, say, say_json, say_table, some
 from vidsense_daemon.domain.events import EventRecord, Source, Verdict
+from vidsense_daemon.settings.mistakes import no_such
 
 if TYPE_CHECKING:
     from vidsense_daemon.store.archive import EventArchive
 
 _TAIL_EVERY_S = 0.5
+_LATEST = 500  # events in which a camera and a trigger that are in use occur
 
 
 def add(subparsers: Subparsers) -> None:
@@ -91,7 +93,20 @@ def _list(args: argparse.Namespace) -> int:
         say_table(("time", "camera", "trigger", "s", "id", "verdict", "description"), map(_row, records))
     else:
         say("no events")
+    if not records:
+        _doubt_names(storage.archive, args)
     return 0
+
+
+def _doubt_names(archive: EventArchive, args: argparse.Namespace) -> None:
+    """Where nothing was found a name may be misspelt: cameras and triggers are those that have events, here or gone."""
+    latest = [record.event for record in archive.find(limit=_LATEST)]
+    for kind, name, known in (
+        ("camera", args.camera, {event.camera for event in latest}),
+        ("trigger", args.trigger, {event.trigger for event in latest}),
+    ):
+        if name is not None and known and name not in known:
+            note(f"among the latest events {no_such(kind, name, sorted(known))}")
 
 
 def _show(args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from vidsense_daemon.cli.context import (
     load_settings,
     open_storage_to_read,
 )
-from vidsense_daemon.cli.output import note, say, say_json, say_table
+from vidsense_daemon.cli.output import note, say, say_json, say_table, some
 from vidsense_daemon.settings.paths import state_dir
 from vidsense_daemon.store.state_folder import database_file
 
@@ -79,7 +79,11 @@ def _list_dead(dead: list[tuple[Delivery, EventRecord]], *, as_json: bool) -> in
 
 def _retry(args: argparse.Namespace) -> int:
     count = _dead_letters().retry(datetime.now(UTC), hook=args.name, delivery_ids=args.id)
-    say(f"{count} messages are owed again" if count != 1 else "1 message is owed again")
+    if count:
+        say(f"{some(count, 'message')} will be sent again by the daemon")
+    else:
+        what = f"of {args.name} " if args.name else ""
+        note(f"nothing {what}was given up: `vidsense hooks list --dead` shows what was")
     return EXIT_OK if count else EXIT_FAILED
 
 

@@ -23,6 +23,7 @@ from vidsense_daemon.daemon.hooks import build_hook, spare_people, wishes
 from vidsense_daemon.domain.events import DeliveryPhase, Description, Event, EventRecord
 from vidsense_daemon.domain.ports import DescriptionQueue, Hook, Outbox
 from vidsense_daemon.settings.hooks import MqttHook, NamedHook, PeopleHook
+from vidsense_daemon.settings.mistakes import no_such
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import Settings
 
@@ -137,8 +138,7 @@ def try_hook(settings: Settings, name: str, *, now: datetime) -> str:
     """
     found = next((hook for hook in settings.hooks if hook.name == name), None)
     if found is None:
-        known = ", ".join(hook.name for hook in settings.hooks) or "none"
-        raise PermanentError(f"there is no hook {name!r} in the configuration; there are: {known}")
+        raise PermanentError(no_such("hook", name, [hook.name for hook in settings.hooks]))
     if not isinstance(found, MqttHook):
         return trial.try_hook(build_hook(found, cameras={}, switches=Switches()), now)
     aside = {
