@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from vidsense_daemon.base.clock import LocalZone
 from vidsense_daemon.base.errors import EXIT_OK
 from vidsense_daemon.cli.context import (
     Subparsers,
@@ -57,7 +58,7 @@ def _digest(args: argparse.Namespace) -> int:
     from vidsense_daemon.daemon import describing
 
     settings, storage = load_settings(args), open_storage_to_read()
-    on = args.day or datetime.now(describing.local_zone()).date()
+    on = args.day or datetime.now(LocalZone()).date()
     with Console(stderr=True).status("summing up"):
         server = describing.build_server(settings.describer)
         told = describing.build_digests(storage=storage, server=server).of_day(on)

@@ -40,18 +40,18 @@ def add(subparsers: Subparsers) -> None:
 
 
 def _search(args: argparse.Namespace) -> int:
+    from vidsense_daemon.daemon.searching import search_of
+
     storage = open_storage_to_read()
-    where = {"camera": args.camera, "since": args.since, "until": args.until, "limit": args.limit}
-    if args.words_only:
-        found = storage.search(encoder=None).by_words(args.sentence, **where)
-    else:
+    encoder = None
+    if not args.words_only:
         from vidsense_daemon.daemon import backends
 
         settings = load_settings(args)
         with Console(stderr=True).status("loading the encoder"):
             encoder = backends.load_encoder(settings.encoder, state_dir=storage.state_dir)
-            search = storage.search(encoder=encoder.name)
-            found = search.search(args.sentence, encoder.embed_texts([args.sentence])[0], **where)
+    find = search_of(storage, encoder=encoder)
+    found = find(args.sentence, camera=args.camera, since=args.since, until=args.until, limit=args.limit)
     if args.json:
         say_json([_found_json(each) for each in found], indent=2)
     elif found:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from vidsense_daemon.base.clock import LocalZone
 from vidsense_daemon.base.errors import VidsenseError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.state import CameraPhase, CameraState
@@ -170,7 +171,7 @@ def describer(settings: Settings, cameras: Sequence[ResolvedCamera]) -> Finding:
     block = settings.describer
     preferred = block.model_copy(update={"backend": "ollama"}) if block.backend == "auto" else block
     writer = describing.build_describer(
-        preferred, server=describing.build_server(preferred), cameras=cameras, zone=describing.local_zone()
+        preferred, server=describing.build_server(preferred), cameras=cameras, zone=LocalZone()
     )
     try:
         if isinstance(writer, ModelDescriber):

@@ -6,12 +6,13 @@ The builtin describer needs no server; `auto` takes the server when it answers a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidsense_daemon.base.clock import LocalZone
+from vidsense_daemon.daemon.searching import search_of
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.asking import Questions
 from vidsense_daemon.description.describers.auto import AutoDescriber
@@ -27,12 +28,6 @@ from vidsense_daemon.domain.events import EventRecord
 from vidsense_daemon.domain.ports import Describer, Encoder
 from vidsense_daemon.settings.resolved import ResolvedCamera
 from vidsense_daemon.settings.schema import DescriberBlock, Settings
-from vidsense_daemon.store.search import Found
-
-
-def local_zone() -> tzinfo:
-    """The machine's time zone, in which people read the time."""
-    return LocalZone()
 
 
 def build_server(settings: DescriberBlock) -> ModelServer | None:
@@ -94,28 +89,18 @@ def build_questions(
     settings: Settings, *, storage: Storage, encoder: Encoder | None, server: ModelServer | None
 ) -> Questions:
     """Answers about stored events; without an encoder they are found by words and time alone."""
-    search = storage.search(encoder=encoder.name if encoder else None)
-
-    def find(
-        sentence: str, *, camera: str | None, since: datetime | None, until: datetime | None, limit: int
-    ) -> list[Found]:
-        if encoder is None:
-            return search.by_words(sentence, camera=camera, since=since, until=until, limit=limit)
-        embedding = encoder.embed_texts([sentence])[0]
-        return search.search(sentence, embedding, camera=camera, since=since, until=until, limit=limit)
-
     return Questions(
-        search=find,
+        search=search_of(storage, encoder=encoder),
         find=storage.archive.find,
         cameras=list(settings.cameras),
-        zone=local_zone(),
+        zone=LocalZone(),
         server=server,
     )
 
 
 def build_digests(*, storage: Storage, server: ModelServer | None) -> Digests:
     """Days in a few lines; plain ones without a server."""
-    return Digests(find=storage.archive.find, zone=local_zone(), server=server)
+    return Digests(find=storage.archive.find, zone=LocalZone(), server=server)
 
 
 def _ollama(settings: DescriberBlock) -> Ollama:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vidsense_daemon.base.clock import LocalZone
 from vidsense_daemon.base.errors import ConfigError, DescriberError, PermanentError
 from vidsense_daemon.capture.options import StreamOptions
 from vidsense_daemon.daemon import backends, describing
@@ -161,7 +162,7 @@ class Explaining:
             describe_limit_s=block.timeout_s,
             describers=describers,
             describers_note=describers_note,
-            zone=describing.local_zone(),
+            zone=LocalZone(),
         )
 
     def _learned(self, camera: str) -> tuple[Foresight | None, str]:

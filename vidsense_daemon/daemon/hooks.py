@@ -19,8 +19,7 @@ from vidsense_daemon.alerts.hooks.mqtt import Mqtt
 from vidsense_daemon.alerts.hooks.webhook import Webhook
 from vidsense_daemon.alerts.pacing import GroupingHook, PacedHook
 from vidsense_daemon.alerts.sparing import OneMessageHook, UnacknowledgedHook
-from vidsense_daemon.base.clock import Clock
-from vidsense_daemon.daemon import describing
+from vidsense_daemon.base.clock import Clock, LocalZone
 from vidsense_daemon.description.describers.builtin import BuiltinDescriber
 from vidsense_daemon.domain.events import DeliveryPhase
 from vidsense_daemon.domain.ports import Hook
@@ -65,7 +64,7 @@ def spare_people(hook: GroupingHook, settings: PeopleHook, *, clock: Clock) -> H
     if settings.max_messages is not None:
         limited = PacedHook(hook, at_most=settings.max_messages, within_s=settings.within_s, clock=clock)
     if settings.wait_for_description_s is not None:
-        words = BuiltinDescriber(zone=describing.local_zone()).describe
+        words = BuiltinDescriber(zone=LocalZone()).describe
         limited = OneMessageHook(limited, wait_s=settings.wait_for_description_s, words=words, clock=clock)
     return UnacknowledgedHook(limited)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from vidsense_daemon.base.clock import Clock, SystemClock
+from vidsense_daemon.base.clock import Clock, LocalZone, SystemClock
 from vidsense_daemon.base.errors import EXIT_OK, ConfigError
 from vidsense_daemon.base.notify import ServiceNotifier
 from vidsense_daemon.base.worker import Worker
@@ -203,7 +203,7 @@ class Daemon:
             server=lambda: self._model_server,
             described=self._described,
             workers=self._crew.members,
-            zone=describing.local_zone(),
+            zone=LocalZone(),
             clock=self._clock,
         )
 
@@ -211,7 +211,7 @@ class Daemon:
         self._alerting.wake()
 
     def _description(self, storage: Storage, perception: LivePerception) -> DescriptionWork:
-        zone = describing.local_zone()
+        zone = LocalZone()
         self._model_server = describing.build_server(self._settings.describer)
         describer = describing.build_describer(
             self._settings.describer,
@@ -284,7 +284,7 @@ class Daemon:
             digest=DailyDigest(
                 lambda: describing.build_digests(storage=storage, server=self._model_server),
                 build_announcers(self._settings.hooks, self._settings.digest.hooks),
-                zone=describing.local_zone(),
+                zone=LocalZone(),
                 clock=self._clock,
             ),
             digest_at=self._settings.digest.at,

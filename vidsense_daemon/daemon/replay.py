@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from vidsense_daemon.base.clock import to_ms
+from vidsense_daemon.base.clock import LocalZone, to_ms
 from vidsense_daemon.base.errors import StreamError
 from vidsense_daemon.base.worker import Worker
 from vidsense_daemon.capture.state import CameraPhase, CameraState
@@ -79,7 +79,7 @@ class Replay:
             source=Source.REPLAY,
             state_dir=storage.state_dir,
         )
-        zone = describing.local_zone()
+        zone = LocalZone()
         describer = describing.build_describer(
             settings.describer,
             server=describing.build_server(settings.describer),

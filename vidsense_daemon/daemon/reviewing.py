@@ -6,10 +6,9 @@ What is asked with the encoder (search by meaning, questions) waits for the enco
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, tzinfo
 from pathlib import Path
-from typing import Any
 
 from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.base.errors import PermanentError
@@ -20,6 +19,7 @@ from vidsense_daemon.daemon.backtesting import Backtests
 from vidsense_daemon.daemon.learning import model_registry
 from vidsense_daemon.daemon.measuring import of_descriptions, of_perception
 from vidsense_daemon.daemon.perceiving import LivePerception
+from vidsense_daemon.daemon.searching import search_of
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.description.describers.server import ModelServer
 from vidsense_daemon.description.tally import DescriptionTally
@@ -124,12 +124,9 @@ class _LiveSearch:
     def __call__(
         self, sentence: str, *, camera: str | None, since: datetime | None, until: datetime | None, limit: int
     ) -> Sequence[Found]:
-        where: Mapping[str, Any] = {"camera": camera, "since": since, "until": until, "limit": limit}
-        if not self._perception.ready.is_set():
-            return self._storage.search(encoder=None).by_words(sentence, **where)
-        encoder = self._perception.encoder
-        embedding = encoder.embed_texts([sentence])[0]
-        return self._storage.search(encoder=encoder.name).search(sentence, embedding, **where)
+        encoder = self._perception.encoder if self._perception.ready.is_set() else None
+        find = search_of(self._storage, encoder=encoder)
+        return find(sentence, camera=camera, since=since, until=until, limit=limit)
 
 
 class _LiveQuestions:

@@ -240,7 +240,7 @@ class _Explaining:
                 model=tools.model,
                 queries=tools.questions,
                 layout=tools.layout,
-                zone=tools.local_zone,
+                zone=tools.zone,
                 evidence=tools.evidence,
                 timeout_s=tools.describe_limit_s,
                 clock=tools.clock,

@@ -51,13 +51,8 @@ class Instruments:
     variants_left_out: Sequence[str] = ()
     describers: Sequence[DescriberRow] = ()
     describers_note: str = ""
-    zone: tzinfo | None = None  # none: the machine's own
+    zone: tzinfo = field(default_factory=LocalZone)  # where times are meant
     clock: Clock = field(default_factory=SystemClock)
-
-    @property
-    def local_zone(self) -> tzinfo:
-        """Where times are meant."""
-        return self.zone or LocalZone()
 
 
 def builtin_instruments(*, threads: int = 1) -> Instruments:
