@@ -178,6 +178,34 @@ def test_a_file_of_an_earlier_version_begins_anew_with_one_line_in_the_log(tmp_p
     assert peaks_kept(path) == 0
 
 
+def test_another_pace_begins_anew_with_one_line_in_the_log(tmp_path: Path) -> None:
+    """Twice as far apart, two frames differ by more: after a changed `busy_fps` the old measures would cry wolf."""
+    watch, street, sink = watching(tmp_path, kept=a_day()), Street(), RememberingSink()
+    play(watch, street, sink, 2)
+    watch.save()
+    slower = UnusualRules(NoveltyRule(busy_every_s=0.4))
+    with structlog.testing.capture_logs() as logs:
+        after = watching(tmp_path, rules=slower)
+        play(after, street, sink, 0.2)
+        watch.change_rules("door", slower)
+        play(watch, street, sink, 0.2)
+
+    reasons = [line["reason"] for line in logs if line["event"] == "usual_begins_anew"]
+    assert reasons == ["sampling.busy_fps was 5, now it is 2.5"] * 2
+    assert set(after.learning_until(STARTED_AT)) == set(watch.learning_until(STARTED_AT)) == {"door"}
+    assert len(UnusualFile(tmp_path, camera="door", encoder="colours").load().tamper.looks) == 1
+
+
+def test_the_same_pace_goes_on(tmp_path: Path) -> None:
+    """Whatever else of the rules has changed."""
+    watch, street, sink = watching(tmp_path, kept=a_day()), Street(), RememberingSink()
+    play(watch, street, sink, 2)
+    watch.change_rules("door", UnusualRules(NoveltyRule(per_week=7)))
+    play(watch, street, sink, 0.2)
+
+    assert watch.learning_until(STARTED_AT) == {}
+
+
 def test_a_damaged_file_is_left_behind(tmp_path: Path) -> None:
     """The camera learns anew; the log names the file."""
     (tmp_path / "door.safetensors").write_bytes(b"no such thing")

@@ -9,6 +9,7 @@ camera is tampered with, nothing it shows is called unusual; once another scene 
 
 from __future__ import annotations
 
+import math
 import queue
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -182,8 +183,9 @@ class _CameraWatch:
         self._name, self._is_enabled = name, is_enabled
         self._judges = rules.novelty is not None, rules.tamper is not None
         self._log = structlog.get_logger().bind(camera=name)
+        kept = self._of_this_pace(kept, novelty.busy_every_s)
         self._usual = Usual(per_week=novelty.per_week, time_zone=time_zone, peaks=kept.peaks)
-        self._kept = kept
+        self._kept, self._busy_every_s = kept, novelty.busy_every_s
         self._scorer = NoveltyScorer(
             model, busy_every_s=novelty.busy_every_s, scale=self._kept_scale(model), blocks=kept.blocks
         )
@@ -200,6 +202,15 @@ class _CameraWatch:
         self._window: Window | None = None
         self._was_learning: bool | None = None  # not said yet
         self._kept_peaks = len(kept.peaks)
+
+    def _of_this_pace(self, kept: Kept, busy_every_s: float) -> Kept:
+        """What was kept, without what grows with the time between two frames when that has changed."""
+        before_s = kept.busy_every_s
+        if before_s is None or math.isclose(before_s, busy_every_s, rel_tol=1e-3):
+            return kept
+        reason = f"sampling.busy_fps was {1 / before_s:g}, now it is {1 / busy_every_s:g}"
+        self._log.info("usual_begins_anew", reason=reason)
+        return Kept(tamper=kept.tamper)
 
     def use(self, model: SurpriseModel) -> None:
         kept = self._kept_scale(model)
@@ -253,7 +264,12 @@ class _CameraWatch:
         """What is to be kept of it now."""
         scorer, self._kept_peaks = self._scorer, len(self._usual.peaks)
         return Kept(
-            list(self._usual.peaks), scorer.model.name, scorer.scale.samples, self._tampering.memory, scorer.blocks
+            list(self._usual.peaks),
+            scorer.model.name,
+            scorer.scale.samples,
+            self._tampering.memory,
+            scorer.blocks,
+            self._busy_every_s,
         )
 
     def _level(self, seen: Novelty | None) -> float | None:

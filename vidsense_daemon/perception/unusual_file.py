@@ -36,6 +36,7 @@ class Kept:
     scale: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     tamper: TamperMemory = field(default_factory=TamperMemory)
     blocks: BlocksPast = field(default_factory=BlocksPast)
+    busy_every_s: float | None = None  # between the frames that scores, scale and blocks are of; none: not known
 
 
 class UnusualFile:
@@ -63,7 +64,7 @@ class UnusualFile:
             self._begin_anew("it was kept by an earlier version, which measured the picture as a whole")
         elif encoder != self._encoder:
             self._begin_anew(f"the encoder was {encoder}")
-            return Kept(tamper=kept.tamper, blocks=kept.blocks)
+            return Kept(tamper=kept.tamper, blocks=kept.blocks, busy_every_s=kept.busy_every_s)
         return kept
 
     def _begin_anew(self, reason: str) -> None:
@@ -88,6 +89,7 @@ class UnusualFile:
             "format": _FORMAT,
             "encoder": self._encoder,
             "model": kept.model,
+            "busy_every_s": kept.busy_every_s,
             "watched_s": kept.tamper.watched_s,
             "longest_rest_s": kept.tamper.longest_rest_s,
             "plain_hours": sorted(kept.tamper.plain_hours),
@@ -122,7 +124,15 @@ def _kept(about: dict[str, object], arrays: dict[str, NDArray[np.generic]]) -> K
         halved_at=None if halved_at_ms is None else from_ms(int(str(halved_at_ms))),
     )
     scale = np.asarray(arrays["scale"], np.float32).reshape(-1, 3)
-    return Kept(peaks, str(about["model"]), scale, _tamper_memory(about, arrays), blocks)
+    busy_every_s = about.get("busy_every_s")  # older files do not tell
+    return Kept(
+        peaks,
+        str(about["model"]),
+        scale,
+        _tamper_memory(about, arrays),
+        blocks,
+        None if busy_every_s is None else float(str(busy_every_s)),
+    )
 
 
 def _tamper_memory(about: dict[str, object], arrays: dict[str, NDArray[np.generic]]) -> TamperMemory:
