@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from _processes import cpu_s, status_mib
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from cameras import RtspCamera, make_clip, with_walker, yard
@@ -115,7 +116,7 @@ def watch(options: StreamOptions, seconds: float, cost: Cost, *, in_event: bool 
         passed_s = time.monotonic() - began[0]
         cost.cpu_ms.append((cpu_s(child.pid) - began[1]) / passed_s * 1000)
         cost.parent_ms.append((time.thread_time() - began[2]) / passed_s * 1000)
-        cost.rss_mib = max(cost.rss_mib, peak_rss_mib(child.pid))
+        cost.rss_mib = max(cost.rss_mib, status_mib(child.pid, "VmHWM"))
 
 
 def naive(url: str, seconds: float, cost: Cost) -> None:
@@ -134,17 +135,6 @@ def ffmpeg_null(clip: Path, cost: Cost) -> None:
     after = os.times()
     spent_s = after.children_user + after.children_system - before.children_user - before.children_system
     cost.cpu_ms.append(spent_s / CLIP_S * 1000)
-
-
-def cpu_s(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_rss_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def measure_costs(folder: Path, camera: RtspCamera, *, rounds: int, seconds: float) -> None:

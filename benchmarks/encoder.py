@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from _networks import Embed, clip_b32_vision, clip_vision, lite0_vision, products_int8, products_torch, quantized
+from _processes import status_mib
 
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.perception.runtimes import in_openvino
@@ -106,11 +108,6 @@ def pictures(count: int) -> list[Picture]:
     return [random.integers(0, 256, (224, 224, 3), dtype=np.uint8) for _ in range(count)]
 
 
-def rss_mib() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
-
-
 def memory_of(name: str, threads: int, cache: Path) -> float:
     """MiB of a fresh process that runs one encoder on one batch; what was converted before is only read."""
     command = [sys.executable, __file__, "--memory-of", name, "--threads", str(threads), "--cache", str(cache)]
@@ -145,7 +142,7 @@ def main() -> None:
         if options.memory_of:
             if options.memory_of != "nothing":
                 build(options.memory_of, options.threads, cache)(pictures(8))
-            print(rss_mib())
+            print(status_mib(os.getpid(), "VmRSS"))
             return
         names = contenders(quick=options.quick)
         taken = times_ms(names, options.threads, options.rounds, cache)

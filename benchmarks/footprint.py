@@ -10,7 +10,6 @@ others are its cameras' processes.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import signal
@@ -21,32 +20,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from _processes import camera_processes, cpu_s, status_mib
+
 from vidsense_daemon.cli.footage import played_once, street_footage
 
 _SETTLE_S = 10.0  # the first frames are slower than the others
-
-
-def status_mib(pid: int, key: str) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(key):
-            return int(line.split()[1]) / 1024
-    raise KeyError(key)
-
-
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def camera_processes(pid: int) -> list[int]:
-    """The capture children that any thread of ``pid`` started; other short-lived processes do not count."""
-    found = []
-    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in thread.read_text().split():
-            with contextlib.suppress(OSError):
-                if b"vidsense_daemon.capture" in Path(f"/proc/{child}/cmdline").read_bytes():
-                    found.append(int(child))
-    return found
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+from _processes import status_mib
 from sqlalchemy import text
 
 from vidsense_daemon.base.worker import Worker
@@ -89,7 +91,7 @@ def serve_and_measure(database: Database, state_dir: Path, arguments: argparse.N
     archive = EventArchive(database=database, media=media)
     search = EventSearch(database, media)
     search.by_words("warm", limit=1)
-    before_mib = resident_mib()
+    before_mib = status_mib(os.getpid(), "VmRSS")
 
     from vidsense_daemon.review.board import CameraBoard
     from vidsense_daemon.review.ports import Ports
@@ -103,7 +105,7 @@ def serve_and_measure(database: Database, state_dir: Path, arguments: argparse.N
     worker.start()
     while server.address is None:
         time.sleep(0.05)
-    started_mib = resident_mib()
+    started_mib = status_mib(os.getpid(), "VmRSS")
     url = "http://{}:{}".format(*server.address)
     with httpx.Client(base_url=url, timeout=60) as client:
         times = ask_all(client, addresses_of(archive), rounds=arguments.rounds)
@@ -117,7 +119,7 @@ def serve_and_measure(database: Database, state_dir: Path, arguments: argparse.N
         print(f"{address:<34}{statistics.median(taken_ms):>7.1f} ms{p95(taken_ms):>7.1f} ms")
     print(
         f"\nmemory: {started_mib - before_mib:.0f} MiB more with the server running, "
-        f"{resident_mib() - before_mib:.0f} MiB after {arguments.rounds * len(times)} requests "
+        f"{status_mib(os.getpid(), 'VmRSS') - before_mib:.0f} MiB after {arguments.rounds * len(times)} requests "
         f"({threading.active_count()} threads)"
     )
     scroll(url)
@@ -205,11 +207,6 @@ _SCROLL = """() => new Promise((done) => {
 
 def p95(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.95)]
-
-
-def resident_mib() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

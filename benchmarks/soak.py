@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from footprint import camera_processes, status_mib
+from _processes import camera_processes, status_mib
 
 from vidsense_daemon.cli.footage import street_footage
 
