@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vidsense_daemon.base.errors import PermanentError
+from vidsense_daemon.base.errors import EXIT_FAILED, PermanentError
 from vidsense_daemon.cli import demo
+from vidsense_daemon.cli.main import main
 
 
 def test_footage_that_is_not_there_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,3 +23,14 @@ def test_footage_that_is_not_there_is_named_at_once(tmp_path: Path, monkeypatch:
         args.run(args)
 
     assert not (tmp_path / "state").exists()
+
+
+def test_a_file_without_a_picture_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no camera that may come back in a moment."""
+    monkeypatch.setenv("VIDSENSE_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "letter.mp4").write_text("no film")
+
+    assert main(["demo", "--source", str(tmp_path / "letter.mp4")]) == EXIT_FAILED
+    assert "Invalid data" in capsys.readouterr().err

@@ -130,6 +130,24 @@ def test_the_whole_way_with_every_wrong_answer_on_it(wizard: Wizard, tmp_path: P
     assert "Traceback" not in wizard.said
 
 
+def test_a_host_alone_is_tried_at_the_paths_of_well_known_makers(tmp_path: Path) -> None:
+    """Nobody has to know an RTSP path; where no camera answers, its address is asked for again."""
+    asking = Wizard("--config", str(tmp_path / "v.yaml"), folder=tmp_path)
+    try:
+        asking.answer("search the home network", "n")
+        asking.answer("or only its HOST", "127.0.0.1:9")
+        asking.answer("its user name [admin]")
+        asking.answer("its password", "secret-1")
+        asking.expect("nothing listens on this port")
+        asking.expect("or only its HOST")
+        asking.type("\x04")
+
+        assert asking.status() == _INTERRUPTED
+        assert "secret-1" not in asking.said
+    finally:
+        asking.close()
+
+
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["ctrl-c", "ctrl-d"])
 def test_who_gives_up_finds_nothing_written(wizard: Wizard, tmp_path: Path, key: str) -> None:
     """In the middle of the questions; it says so and shows no traceback."""

@@ -18,6 +18,7 @@ from vidsense_daemon.base import logs
 from vidsense_daemon.base.errors import EXIT_FAILED, EXIT_OK, PermanentError
 from vidsense_daemon.base.files import make_private
 from vidsense_daemon.base.redact import Redactor, url_credentials
+from vidsense_daemon.capture.probe import probe
 from vidsense_daemon.cli.context import Subparsers
 from vidsense_daemon.cli.events import words_of
 from vidsense_daemon.cli.footage import played_once, street_footage
@@ -28,6 +29,7 @@ from vidsense_daemon.store.state_folder import database_file
 
 _CAMERA = "demo"
 _LOOK_EVERY_S = 0.3
+_GLANCE_S = 0.1
 # what one meets before a house; `contrast` says what the same picture shows otherwise
 _TRIGGERS = {
     "person": {"prompt": "a person walking", "contrast": ["an empty pavement"]},
@@ -73,12 +75,18 @@ def _demo(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _source(given: str | None) -> Iterator[str]:
+    """The URL or the path to watch.
+
+    Raises:
+        VidsenseError: the footage is not there, or has no picture.
+    """
     if given is None:
         with played_once(street_footage()) as url:
             yield url
     elif "://" in given or given.startswith("/dev/"):
         yield given
     elif Path(given).is_file():
+        probe(given, measure_s=_GLANCE_S)  # a camera may come back, a file without a picture never gets one
         yield str(Path(given).absolute())
     else:
         raise PermanentError(f"{given} is not a file: nothing was watched")

@@ -67,8 +67,9 @@ def _init(args: argparse.Namespace) -> int:
     if starter.hook is not None and (args.yes or _agrees("send a test alert now?")):
         _test_alert(path)
     say("next:")
-    say(f"  - `vidsense check --config {path}` tries all of it")
-    say("  - `vidsense install` makes it a service, `vidsense run` starts it here and now")
+    named = "" if path == _default_path() else f" --config {path}"
+    say(f"  - `vidsense check{named}` tries all of it")
+    say(f"  - `vidsense run{named}` starts it here and now, `vidsense install` makes it a service")
     return EXIT_OK
 
 
