@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from description.fake_ollama import MODEL, FakeOllama
 from explain.fakes import NOON, stored_event
+from perception.fakes import embedded
 
 from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.daemon.explaining import Explaining, Wish
 from vidsense_daemon.daemon.storage import Storage
 from vidsense_daemon.domain.events import EventStill
 from vidsense_daemon.domain.frames import Still
-from vidsense_daemon.domain.windows import EmbeddedFrame, Window
+from vidsense_daemon.domain.windows import Window
 from vidsense_daemon.settings.load import parse
 from vidsense_daemon.settings.schema import Settings
 
@@ -66,22 +67,8 @@ def keep(storage: Storage, folder: Path, *, encoder: str, number: int, toward: i
         EventStill(Still(Path(each.path).read_bytes(), 160, 90, at, None), each.role, 1.0) for each in record.stills
     ]
     whole = np.eye(512, dtype=np.float32)[toward]
-    frame = EmbeddedFrame(
-        camera="yard",
-        run_id=f"run-{number}",
-        index=0,
-        captured_at=at,
-        pts_s=0.0,
-        whole=whole,
-        whole_background=None,
-        crop=None,
-        crop_background=None,
-        box=None,
-        moving=False,
-        changed_ratio=0.0,
-        scene_changed=False,
-        zones=(),
-        still=None,
+    frame = embedded(
+        at_s=0.0, run_id=f"run-{number}", camera="yard", captured_at=at, whole=whole, whole_background=None
     )
     event = replace(event, run_id=f"run-{number}")
     window = Window((frame,), whole[None], whole)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from perception.fakes import embedded
 
 from vidsense_daemon.base.clock import to_ms
 from vidsense_daemon.domain.windows import TILES, EmbeddedFrame
@@ -31,25 +32,15 @@ class Street:
 
     def frames(self, count: int, **changes: object) -> Iterator[EmbeddedFrame]:
         for index in range(count):
-            values = {
+            values: dict[str, object] = {
                 "camera": self.camera,
-                "run_id": self.run_id,
-                "index": index,
                 "captured_at": self.at,
-                "pts_s": (self.at - NOON).total_seconds(),
                 "whole": self._random.standard_normal(D).astype(np.float32),
                 "whole_background": None,
-                "crop": None,
-                "crop_background": None,
-                "box": None,
-                "moving": False,
-                "changed_ratio": 0.0,
-                "scene_changed": False,
-                "zones": (),
-                "still": None,
                 "tiles": self._random.standard_normal((TILES, D)).astype(np.float32),
             }
-            yield EmbeddedFrame(**{**values, **changes})  # type: ignore[arg-type]
+            at_s = (self.at - NOON).total_seconds()
+            yield embedded(index, at_s=at_s, run_id=self.run_id, **{**values, **changes})
             self.at += timedelta(seconds=0.2)
 
     def waits(self, **span: float) -> None:
