@@ -50,6 +50,22 @@ def test_a_jump_of_the_cameras_clock_starts_a_new_run_and_moves_no_frame(jump_s:
     assert at_s(moment) == pytest.approx(2.0, abs=0.01)
 
 
+@pytest.mark.parametrize("set_by_s", [3600.0, -3600.0])
+def test_setting_this_computers_clock_starts_a_new_run(set_by_s: float) -> None:
+    """The time service sets it back after a boot: the camera must not seem to send frames of the past for an hour."""
+    timeline = LiveTimeline()
+    for k in range(20):
+        timeline.place(k / 10, arrived_at=NOW + timedelta(seconds=k / 10), arrived_mono_s=1000 + k / 10)
+    set_at = NOW + timedelta(seconds=2 + set_by_s)
+    first, second = (
+        timeline.place(2 + k / 10, arrived_at=set_at + timedelta(seconds=k / 10), arrived_mono_s=1002 + k / 10)
+        for k in range(2)
+    )
+
+    assert (first.starts_run, second.starts_run) == (True, False)
+    assert first.captured_at == set_at
+
+
 def test_a_gap_of_seconds_starts_a_new_run_when_stream_time_knows_nothing_of_it() -> None:
     """The camera's clock stood still while it was away."""
     camera = Camera()

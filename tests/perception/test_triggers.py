@@ -153,6 +153,16 @@ def test_the_cooldown_survives_a_break() -> None:
     assert [state.observe(look) for look in steps("xxxx", start_s=1)] == [None] * 4
 
 
+def test_a_clock_that_is_set_back_ends_the_cooldown() -> None:
+    """Nothing may be missed for an hour because the event before seems to lie ahead."""
+    state = TriggerState(RULE)
+    for evidence in steps("xxx"):
+        state.observe(evidence)
+    state.end_run()
+
+    assert any(isinstance(state.observe(evidence), Opened) for evidence in steps("xxx", start_s=-3600))
+
+
 @given(st.lists(st.tuples(st.sampled_from("xs."), st.floats(0.05, 20)), max_size=200))
 def test_events_never_overlap_and_always_pause(pattern: list[tuple[str, float]]) -> None:
     """Whatever a camera sends, events of a trigger open and close in turn, with the cooldown between them."""

@@ -7,7 +7,8 @@ late and uneven by what the network and the camera's buffers add. So
     captured_at = stream time + the smallest (arrival - stream time) seen in the last minute
 
 the smallest, because a delay is never negative: it belongs to the frame that was held up least. Where stream time and
-arrival part company by more than a few seconds, a new run starts; windows never cross runs.
+arrival part company by more than a few seconds, a new run starts, and so it does where this computer's clock is set:
+what comes next may be older than what came before. Windows never cross runs.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 _JUMP_S = 5.0  # more than any buffer holds back: stream time and arrival no longer tell the same story
+_CLOCK_SET_S = 1.0  # smaller corrections are made by running slower or faster for a while
 _REORDER_S = 1.0  # servers that stamp B-frames in decoding order send times that go a few frames back: no jump
 _MEMORY_S = 60.0  # long enough to meet a frame that was not held up, short enough to follow a clock that drifts
 _BUCKET_S = 5.0
@@ -40,6 +42,7 @@ class LiveTimeline:
         self._guessed = False  # no frame of this run has told its pts yet
         self._offset_s = 0.0  # added to each pts, so that it goes on where the guesses ended
         self._last_arrived_mono_s = 0.0
+        self._last_arrived_at: datetime | None = None
         self._least: deque[tuple[float, float]] = deque()  # (arrived, smallest arrival - pts) for each bucket
 
     def place(self, pts_s: float | None, *, arrived_at: datetime, arrived_mono_s: float) -> Moment:
@@ -52,6 +55,7 @@ class LiveTimeline:
                 self._offset_s, self._guessed = self._last_pts_s + elapsed_s - pts_s, False
             stream_s = _in_order(pts_s + self._offset_s, self._last_pts_s)
         starts_run = self._first_pts_s is None or self._jumped(stream_s - self._last_pts_s, elapsed_s)
+        starts_run = self._clock_was_set(arrived_at, elapsed_s) or starts_run
         if starts_run:
             self._first_pts_s, self._guessed = stream_s, pts_s is None
             self._least.clear()
@@ -59,6 +63,10 @@ class LiveTimeline:
         delay_s = arrived_mono_s - stream_s
         behind_s = min(delay_s - self._smallest_delay(arrived_mono_s, delay_s), _JUMP_S)
         return Moment(arrived_at - timedelta(seconds=behind_s), stream_s - (self._first_pts_s or 0.0), starts_run)
+
+    def _clock_was_set(self, arrived_at: datetime, elapsed_s: float) -> bool:
+        before, self._last_arrived_at = self._last_arrived_at, arrived_at
+        return before is not None and abs((arrived_at - before).total_seconds() - elapsed_s) > _CLOCK_SET_S
 
     @staticmethod
     def _jumped(step_s: float, elapsed_s: float) -> bool:

@@ -100,13 +100,19 @@ class Clipping:
             known = self._making.pop(clip.event_id, None)
         if known is None:
             return  # nobody asked for it: the process reads what strangers send, and is believed nothing else
-        self._later(lambda: self._keep(clip))
+        try:
+            self._later(lambda: self._keep(clip))
+        except StoreError as error:
+            self._not_kept_yet(clip, error)
 
     def _keep(self, clip: CutClip) -> None:
         try:
             self._clips.keep(clip.event_id, started_at=clip.started_at, duration_s=clip.duration_s)
         except StoreError as error:
-            self._log.warning("clip_not_kept_yet", event_id=clip.event_id, reason=str(error))
+            self._not_kept_yet(clip, error)
+
+    def _not_kept_yet(self, clip: CutClip, error: StoreError) -> None:
+        self._log.warning("clip_not_kept_yet", event_id=clip.event_id, reason=str(error))
 
     def stream_ended(self, camera: str) -> None:
         """What its process had not completed is as complete as it will ever be."""

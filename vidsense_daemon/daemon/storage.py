@@ -138,6 +138,7 @@ class Storage:
         return WindowIndex(cache_dir(self.state_dir) / "search", database=self.database, encoder=encoder)
 
     def close(self) -> None:
-        with contextlib.suppress(DatabaseFaultError):  # said already; the files are closed all the same
-            self.events.flush()
+        if not self.spool.waiting():  # else the database takes nothing, and the small news would be tried in vain
+            with contextlib.suppress(DatabaseFaultError):  # said already; the files are closed all the same
+                self.events.flush()
         self.database.close()

@@ -106,6 +106,7 @@ class TriggerState:
     def __init__(self, rule: TriggerRule) -> None:
         self._rule = rule
         self._gap = timedelta(seconds=rule.gap_s)
+        self._cooldown = timedelta(seconds=rule.cooldown_s)
         self._held: deque[bool] = deque(maxlen=rule.looks_considered)
         self._sighting: _Sighting | None = None
         self._started_at: datetime | None = None
@@ -120,7 +121,8 @@ class TriggerState:
         """Take in the next frame's evidence; frames come in the order of their time."""
         if self._started_at is not None:
             return self._observe_active(evidence, self._started_at)
-        if self._quiet_from is not None and evidence.at < self._quiet_from:
+        # longer than a cooldown can't be left of it: then the clock was set back, and nobody knows
+        if self._quiet_from is not None and timedelta(0) < self._quiet_from - evidence.at <= self._cooldown:
             return None
         return self._observe_quiet(evidence)
 
@@ -158,7 +160,7 @@ class TriggerState:
 
     def _close(self, reason: CloseReason) -> Closed:
         if self._held_at is not None:
-            self._quiet_from = self._held_at + timedelta(seconds=self._rule.cooldown_s)
+            self._quiet_from = self._held_at + self._cooldown
         self._started_at = None
         return Closed(reason=reason)
 

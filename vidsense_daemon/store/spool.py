@@ -5,7 +5,7 @@
     full       more than the limit: a call raises, and perception waits with it
 
 Perception never waits for the database: another program may hold its lock for seconds before it is refused, and a card
-may take as long for one commit. An opening that is not stored within a second is told from here, too.
+may take as long for one commit. An opening that is not stored within two seconds is told from here, too.
 
 What is spooled is not acknowledged: a kill loses it, and `degraded_since` says so to status pages. That is better than
 standing still, since a disk fills up exactly when much happens. Faults that don't pass by themselves (a damaged or a
@@ -46,7 +46,8 @@ _MOST_CALLS = 1_000  # with stills of 300 kB a few hundred MB at the very most
 _FLUSH_EVERY_S = 1.0  # how much of an event's last stretch a kill may cost
 _LOOK_EVERY_S = 0.25  # how soon a stop is noticed
 _DRAIN_WITHIN_S = 3.0  # of the ten seconds that the daemon has to end; a backup's step is long over by then
-_TOLD_FROM_HERE_AFTER = timedelta(seconds=1)  # a commit takes milliseconds; who comes to the door does not wait longer
+# a commit takes milliseconds, on a bad card a second; an alert from here comes without its picture
+_TOLD_FROM_HERE_AFTER = timedelta(seconds=2)
 
 
 @dataclass(slots=True)
