@@ -100,19 +100,18 @@ def layouts(record: EventRecord, folder: Path) -> None:
 
 
 def overhead(records: dict[str, EventRecord]) -> None:
-    fake = FakeOllama()
-    describer = ModelDescriber(Ollama(url=fake.url), zone=UTC, queries=QUERIES)
-    spent_ms: dict[str, list[float]] = {name: [] for name in records}
-    grown_from_kb = 0
-    for number in range(ROUNDS):
-        for name, record in records.items():
-            started_s = time.thread_time()
-            describer.describe(record)
-            spent_ms[name].append((time.thread_time() - started_s) * 1000)
-            fake.requests.clear()  # it keeps the pictures that it was sent
-        if number == ROUNDS // 4:  # the first rounds fill caches and pools
-            grown_from_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    fake.stop()
+    with FakeOllama() as fake:
+        describer = ModelDescriber(Ollama(url=fake.url), zone=UTC, queries=QUERIES)
+        spent_ms: dict[str, list[float]] = {name: [] for name in records}
+        grown_from_kb = 0
+        for number in range(ROUNDS):
+            for name, record in records.items():
+                started_s = time.thread_time()
+                describer.describe(record)
+                spent_ms[name].append((time.thread_time() - started_s) * 1000)
+                fake.requests.clear()  # it keeps the pictures that it was sent
+            if number == ROUNDS // 4:  # the first rounds fill caches and pools
+                grown_from_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - grown_from_kb) / 1024
     for name, values in spent_ms.items():
         print(f"{name}: {statistics.median(values):.1f} ms of CPU a description with {len(QUERIES)} queries")

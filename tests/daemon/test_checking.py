@@ -14,9 +14,8 @@ from vidsense_daemon.settings.load import parse
 
 @pytest.fixture
 def server() -> Iterator[FakeOllama]:
-    fake = FakeOllama()
-    yield fake
-    fake.stop()
+    with FakeOllama() as fake:
+        yield fake
 
 
 def found(server: FakeOllama) -> Finding:

@@ -28,9 +28,8 @@ WISH = Wish(queries=(), frames=3, asks_model=False)
 
 @pytest.fixture(scope="module")
 def ollama() -> Iterator[FakeOllama]:
-    fake = FakeOllama()
-    yield fake
-    fake.stop()
+    with FakeOllama() as fake:
+        yield fake
 
 
 @pytest.fixture(scope="module")

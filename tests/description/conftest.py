@@ -13,20 +13,23 @@ from vidsense_daemon.description.describers.model import ModelDescriber
 from vidsense_daemon.description.describers.ollama import Ollama
 
 from .fake_ollama import FakeOllama
-from .fakes import QUERIES, STARTED_AT
+from .fakes import QUERIES, STARTED_AT, MemoryQueue
 
 
 @pytest.fixture
 def server() -> Iterator[FakeOllama]:
-    fake = FakeOllama()
-    yield fake
-    fake.stop()
-    assert not fake.defects
+    with FakeOllama() as fake:
+        yield fake
 
 
 @pytest.fixture
 def clock() -> SimulatedClock:
     return SimulatedClock(STARTED_AT + timedelta(minutes=1))
+
+
+@pytest.fixture
+def queue(clock: SimulatedClock) -> MemoryQueue:
+    return MemoryQueue(clock)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 STEP_S = 0.02
 JSON = "application/json; charset=utf-8"
@@ -76,9 +76,14 @@ class FakeServer:
             self._server.server_close()
             self._server = None
 
-    def stop(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop; a request that broke the fake itself fails the test that sent it."""
         self.stopping.set()
         self.down()
+        assert not self.defects
 
     def fail(self, path: str, *faults: Fault) -> None:
         """Let the next requests to ``path`` fail, one after the other."""

@@ -53,9 +53,8 @@ def test_a_family_of_unmeasured_cost_is_told(server: FakeOllama) -> None:
 
 def test_a_server_that_tells_nothing_of_its_memory_is_checked_too() -> None:
     """OpenAI's API has no word for memory: the rest is measured all the same."""
-    fake = FakeOpenAi()
-    found = check(OpenAiCompatible(url=fake.api_url, model=MODEL), timeout_s=10)
-    fake.stop()
+    with FakeOpenAi() as fake:
+        found = check(OpenAiCompatible(url=fake.api_url, model=MODEL), timeout_s=10)
 
     assert found.memory is None
     assert found.structured

@@ -53,10 +53,8 @@ def server(request: pytest.FixtureRequest, address: str, llama_server: OpenAiCom
     if request.param == "openai":
         yield llama_server
         return
-    fake = FakeOllama(answer=answered_by(address))
-    yield Ollama(url=fake.url)
-    fake.stop()
-    assert not fake.defects
+    with FakeOllama(answer=answered_by(address)) as fake:
+        yield Ollama(url=fake.url)
 
 
 def ask(server: OpenAiCompatible, text: str, *pictures: bytes) -> Reply:

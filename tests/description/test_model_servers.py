@@ -34,10 +34,9 @@ Make = Callable[..., ModelDescriber]
 
 @pytest.fixture(params=[FakeOllama, FakeOpenAi], ids=["ollama", "openai"])
 def server(request: pytest.FixtureRequest) -> Iterator[Fake]:
-    fake: Fake = request.param()
-    yield fake
-    fake.stop()
-    assert not fake.defects
+    made: Fake = request.param()
+    with made as fake:
+        yield fake
 
 
 def client_of(fake: Fake, **options: Any) -> ModelServer:

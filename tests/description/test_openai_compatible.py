@@ -22,10 +22,8 @@ from .fakes import record
 
 @pytest.fixture
 def server() -> Iterator[FakeOpenAi]:
-    fake = FakeOpenAi(api_key="sesame")
-    yield fake
-    fake.stop()
-    assert not fake.defects
+    with FakeOpenAi(api_key="sesame") as fake:
+        yield fake
 
 
 @pytest.fixture

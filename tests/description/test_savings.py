@@ -27,11 +27,6 @@ from .fakes import STARTED_AT, MemoryQueue, record
 
 
 @pytest.fixture
-def queue(clock: SimulatedClock) -> MemoryQueue:
-    return MemoryQueue(clock)
-
-
-@pytest.fixture
 def work(queue: MemoryQueue, describer: Callable[..., ModelDescriber], clock: SimulatedClock) -> DescriptionWork:
     made = describer(queries=())
     return DescriptionWork(queue, made, BuiltinDescriber(zone=UTC), bursts=queue, clock=clock)

@@ -22,11 +22,6 @@ from .fakes import MemoryQueue, record, worker_for
 
 
 @pytest.fixture
-def queue(clock: SimulatedClock) -> MemoryQueue:
-    return MemoryQueue(clock)
-
-
-@pytest.fixture
 def work(queue: MemoryQueue, describer: Callable[..., ModelDescriber], clock: SimulatedClock) -> DescriptionWork:
     made = describer(queries=())
     return DescriptionWork(queue, made, BuiltinDescriber(zone=UTC), clock=clock)

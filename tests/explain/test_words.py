@@ -22,10 +22,8 @@ from .fakes import stored_event
 
 @pytest.fixture
 def ollama() -> Iterator[FakeOllama]:
-    fake = FakeOllama()
-    yield fake
-    fake.stop()
-    assert not fake.defects
+    with FakeOllama() as fake:
+        yield fake
 
 
 def told(folder: Path, server: ModelServer | None) -> Language:
@@ -78,9 +76,8 @@ def test_without_a_model_it_shows_what_would_be_sent(tmp_path: Path) -> None:
 
 def test_an_unreachable_model_is_named_and_costs_nothing(tmp_path: Path, ollama: FakeOllama) -> None:
     """Ollama is down: the report says so and shows what it would have been sent."""
-    url = ollama.url
-    ollama.stop()
-    part = told(tmp_path, Ollama(url=url, model=MODEL))
+    ollama.down()
+    part = told(tmp_path, Ollama(url=ollama.url, model=MODEL))
 
     assert not part.answered
     assert part.note.startswith("no Ollama at")
