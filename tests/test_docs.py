@@ -315,6 +315,23 @@ def _texts(file: Path) -> Iterator[str]:
             yield node.value
 
 
+def test_every_name_in_the_docs_is_one_of_the_programs() -> None:
+    """Who looks for `camera_lost` in the log, or for `calm_fps` in the file, finds it by the docs' very word.
+
+    Metrics have a page and a test of their own; a name may be put together (`f"steps_{order}"`).
+    """
+    source = "\n".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py"))
+    wrong = [
+        (document.name, name)
+        for document in documents()
+        if document.parent.name != "decisions"  # what was tried and left stands there, too
+        for name in re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", document.read_text(encoding="utf-8"))
+        if name not in source and f"{name.partition('_')[0]}_{{" not in source and not name.startswith("vidsense_")
+    ]
+
+    assert wrong == []
+
+
 # ── The project's own files ─────────────────────────────────────────────────────────────────────────────────────
 
 

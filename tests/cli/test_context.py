@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from vidsense_daemon.cli.context import count, day, moment
+from vidsense_daemon.cli.context import count, day, moment, positive, said
 
 
 @pytest.mark.parametrize(("text", "span"), [("90m", timedelta(minutes=90)), ("2w", timedelta(weeks=2))])
@@ -50,3 +50,17 @@ def test_what_is_no_count_is_the_callers_mistake(text: str) -> None:
     """Neither a negative number nor one that no database can hold reaches the database."""
     with pytest.raises(argparse.ArgumentTypeError, match="whole number from 0"):
         count(text)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon"])
+def test_a_span_in_seconds_is_above_zero(text: str) -> None:
+    """Nobody watches a camera for ever, or for minus one second."""
+    with pytest.raises(argparse.ArgumentTypeError, match="no number above 0"):
+        positive(text)
+
+
+def test_a_question_has_a_word() -> None:
+    """An empty one would find everything."""
+    assert said("white van") == "white van"
+    with pytest.raises(argparse.ArgumentTypeError, match="no word"):
+        said("  ")

@@ -18,6 +18,7 @@ from vidsense_daemon.cli.context import (
     day,
     load_settings,
     open_storage_to_read,
+    said,
 )
 from vidsense_daemon.cli.output import note, say, say_json
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 def add(subparsers: Subparsers) -> None:
     ask = subparsers.add_parser("ask", help="a question about what was seen, answered with the events it rests on")
-    ask.add_argument("question", help='such as "did anyone come to the door this afternoon?"')
+    ask.add_argument("question", type=said, help='such as "did anyone come to the door this afternoon?"')
     ask.add_argument("--words-only", action="store_true", help="look by words and time only: loads no encoder")
     add_config_option(ask)
     add_json_option(ask)

@@ -20,11 +20,14 @@ from vidsense_daemon.cli.context import (
     add_config_option,
     add_json_option,
     load_settings,
+    positive,
     settings_if_any,
 )
 from vidsense_daemon.cli.output import say, say_json, say_table
 from vidsense_daemon.settings.mistakes import no_such
 from vidsense_daemon.settings.paths import state_dir
+
+_OPENING_LIMIT_S = 30.0  # beside the seconds that it is watched
 
 
 def add(subparsers: Subparsers) -> None:
@@ -39,7 +42,7 @@ def add(subparsers: Subparsers) -> None:
     probing = actions.add_parser("probe", help="watch a stream for some seconds and say what it is like")
     probing.add_argument("camera", metavar="URL|NAME", help="rtsp://…, a file, /dev/video0, or a camera's name")
     probing.add_argument("--transport", choices=["tcp", "udp"], default="tcp", help="for a URL (default: tcp)")
-    probing.add_argument("--seconds", type=float, default=6.0, help="how long it is watched (default: %(default)s)")
+    probing.add_argument("--seconds", type=positive, default=6.0, help="how long it is watched (default: %(default)s)")
     add_config_option(probing)
     add_json_option(probing)
     probing.set_defaults(run=_probe)
@@ -95,8 +98,9 @@ def _probe(args: argparse.Namespace) -> int:
 
 
 def _report_on(args: argparse.Namespace) -> ProbeReport:
+    span = {"measure_s": args.seconds, "limit_s": args.seconds + _OPENING_LIMIT_S}
     if "/" in args.camera or ":" in args.camera:
-        return probe(args.camera, transport=args.transport, measure_s=args.seconds)
+        return probe(args.camera, transport=args.transport, **span)
     settings = settings_if_any(args)
     if settings is None or args.camera not in settings.cameras:
         if not Path(args.camera).is_file():
@@ -104,7 +108,7 @@ def _report_on(args: argparse.Namespace) -> ProbeReport:
             raise PermanentError(
                 f"this is neither a URL (rtsp://…) nor a file, and {no_such('camera', args.camera, names)}"
             )
-        return probe(args.camera, measure_s=args.seconds)
+        return probe(args.camera, **span)
     camera = settings.camera(args.camera)
     return probe(
         camera.url,
@@ -112,8 +116,8 @@ def _report_on(args: argparse.Namespace) -> ProbeReport:
         tls_ca_file=camera.tls_ca_file,
         hwaccel=camera.hwaccel,
         max_pixels=camera.max_pixels,
-        measure_s=args.seconds,
         name=camera.name,
+        **span,
     )
 
 

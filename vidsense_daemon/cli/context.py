@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -87,6 +88,32 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) > _MOST:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 to {_MOST}")
     return int(text)
+
+
+def positive(text: str) -> float:
+    """A number above zero, from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: none, or none with an end.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (0 < number < math.inf):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def said(text: str) -> str:
+    """A sentence from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: nothing is in it.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("there is no word in it")
+    return text
 
 
 def moment(text: str) -> datetime:

@@ -22,6 +22,7 @@ from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
     add_json_option,
+    count,
     settings_if_any,
 )
 from vidsense_daemon.cli.output import note, say, say_json, say_table
@@ -51,7 +52,7 @@ def add(subparsers: Subparsers) -> None:
         metavar=("KIND", "FOLDER"),
         help=f"a public set on this machine: {', '.join(_SETS)}; may be given several times",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of folds, training and intervals (default: %(default)s)")
+    parser.add_argument("--seed", type=count, default=0, help="of folds, training and intervals (default: %(default)s)")
     add_config_option(parser)
     add_json_option(parser)
     parser.set_defaults(run=_evaluate)

@@ -14,6 +14,7 @@ from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
     add_json_option,
+    count,
     load_settings,
     open_storage_to_read,
 )
@@ -32,7 +33,7 @@ def add(subparsers: Subparsers) -> None:
 
     listing = actions.add_parser("list", help="every hook, with what it got, is owed and never took")
     listing.add_argument("--dead", action="store_true", help="the messages that were given up, newest first")
-    listing.add_argument("--limit", type=int, default=50, help="at most so many of them (default: %(default)s)")
+    listing.add_argument("--limit", type=count, default=50, help="at most so many of them (default: %(default)s)")
     add_config_option(listing)
     add_json_option(listing)
     listing.set_defaults(run=_list)

@@ -14,6 +14,7 @@ from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
     add_json_option,
+    count,
     load_settings,
     open_storage_to_read,
 )
@@ -31,7 +32,7 @@ def add(actions: Subparsers) -> None:
         "--part", choices=["temporal", "clip"], default="temporal", help="what is adapted (default: %(default)s)"
     )
     parser.add_argument("--rollback", action="store_true", help="run what was live before this one, or no adapter")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--seed", type=count, default=0, help="default: %(default)s")
     add_config_option(parser)
     add_json_option(parser)
     parser.set_defaults(run=_lora)

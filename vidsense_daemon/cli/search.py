@@ -17,6 +17,7 @@ from vidsense_daemon.cli.context import (
     load_settings,
     moment,
     open_storage_to_read,
+    said,
 )
 from vidsense_daemon.cli.event_json import event_json
 from vidsense_daemon.cli.events import words_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("search", help="find events by what was said of them and by what was seen")
-    parser.add_argument("sentence", help='such as "white van at night"')
+    parser.add_argument("sentence", type=said, help='such as "white van at night"')
     parser.add_argument("--camera", help="of this camera only")
     parser.add_argument("--since", type=moment, metavar="WHEN", help="not before, such as 7d or 2026-11-22T18:00")
     parser.add_argument("--until", type=moment, metavar="WHEN", help="before")

@@ -18,6 +18,7 @@ from vidsense_daemon.cli.context import (
     Subparsers,
     add_config_option,
     add_json_option,
+    count,
     settings_if_any,
 )
 from vidsense_daemon.cli.output import say, say_json
@@ -37,16 +38,18 @@ def add(subparsers: Subparsers) -> None:
     bridge.add_argument(
         "--clips", type=Path, metavar="LABELS.yaml", help="also labelled clips of fixed cameras, one camera a group"
     )
-    bridge.add_argument("--epochs", type=int, default=30, help="default: %(default)s")
-    bridge.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    bridge.add_argument("--held-out", type=int, default=1000, help="pictures kept for the test (default: %(default)s)")
+    bridge.add_argument("--epochs", type=count, default=30, help="default: %(default)s")
+    bridge.add_argument("--seed", type=count, default=0, help="default: %(default)s")
+    bridge.add_argument(
+        "--held-out", type=count, default=1000, help="pictures kept to test on (default: %(default)s)"
+    )
     add_json_option(bridge)
     bridge.set_defaults(run=_bridge)
     lora.add(actions)
     acts = actions.add_parser("actions", help="learn to see actions (a fight, a fall, …) from your own labelled clips")
     acts.add_argument("labels", type=Path, metavar="LABELS.yaml", help="clips, and when they show which action")
-    acts.add_argument("--steps", type=int, default=80, help="of each transformer's training (default: %(default)s)")
-    acts.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    acts.add_argument("--steps", type=count, default=80, help="of each transformer's training (default: %(default)s)")
+    acts.add_argument("--seed", type=count, default=0, help="default: %(default)s")
     add_config_option(acts)
     add_json_option(acts)
     acts.set_defaults(run=_actions)

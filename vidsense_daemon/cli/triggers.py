@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,9 +19,11 @@ from vidsense_daemon.cli.context import (
     add_config_option,
     add_json_option,
     check_camera,
+    count,
     load_settings,
     moment,
     open_storage_to_read,
+    positive,
 )
 from vidsense_daemon.cli.output import note, say, say_json, say_table
 from vidsense_daemon.settings.hours import week_hours_text
@@ -53,28 +54,18 @@ def add(subparsers: Subparsers) -> None:
     trial.add_argument(
         "--contrast", action="append", metavar="TEXT", help="what it is not; may be given more than once"
     )
-    trial.add_argument("--threshold", type=_positive, help="another threshold than the configured one")
+    trial.add_argument("--threshold", type=positive, help="another threshold than the configured one")
     trial.add_argument("--camera", help="of this camera only")
     trial.add_argument(
         "--since", type=moment, default="7d", metavar="WHEN", help="not before, such as 7d or 2026-11-22T18:00 (7d)"
     )
-    trial.add_argument("--target-per-day", type=_positive, metavar="N", help="find the threshold that gives N a day")
-    trial.add_argument("--limit", type=int, default=50, help="show at most so many (default: %(default)s)")
+    trial.add_argument("--target-per-day", type=positive, metavar="N", help="find the threshold that gives N a day")
+    trial.add_argument("--limit", type=count, default=50, help="show at most so many (default: %(default)s)")
     add_config_option(trial)
     add_json_option(trial)
     trial.set_defaults(run=_backtest)
 
     feedback.add(actions)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (0 < number < math.inf):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return number
 
 
 # ── list ─────────────────────────────────────────────────────────────────────────────────────────────────────────
