@@ -54,7 +54,8 @@ class EventSink(Protocol):
 
     A store returns from `opened` and `closed` after the commit, so what was acknowledged survives a kill; the spool
     before it returns at once, and nobody is told before the commit unless that takes longer than two seconds.
-    `extended` and `observed` are stored within a second or two: they come all day, and an fsync each would wear out a disk.
+    `extended` and `observed` are stored within a second or two: they come all day, and an fsync each would wear out a
+    disk.
     """
 
     def opened(self, event: Event, first: EventStill | None, window: Window) -> None:
