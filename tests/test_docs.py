@@ -320,7 +320,8 @@ def test_every_name_in_the_docs_is_one_of_the_programs() -> None:
 
     Metrics have a page and a test of their own; a name may be put together (`f"steps_{order}"`).
     """
-    source = "\n".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py"))
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]
+    source = "\n".join(file.read_text(encoding="utf-8") for file in files)
     wrong = [
         (document.name, name)
         for document in documents()
