@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
+from store import scenes
 
 from vidsense_daemon.review.board import CameraBoard
 
@@ -72,3 +75,17 @@ def test_an_offline_camera_says_why_and_since_when(house: House, client: httpx.C
 def test_a_camera_that_is_not_configured_is_not_there(client: httpx.Client) -> None:
     for path in ("/api/cameras/attic", "/api/cameras/attic/still.jpg", "/api/cameras/yard/still.jpg"):
         assert client.get(path).status_code == 404
+
+
+def test_a_camera_that_is_tried_again_and_again_stays_offline_since_it_was_lost(house: House) -> None:
+    """Each try begins a phase of its own; to its owner the camera has been away since the first."""
+    lost, later = scenes.NOON, scenes.NOON + timedelta(hours=3)
+    words = []
+    said = (("opening", lost), ("waiting", lost), ("opening", later), ("waiting", later), ("streaming", later))
+    for phase, since in said:
+        house.board.heard(CameraSays("yard", phase=phase, since=since))
+        sight = house.board.camera("yard")
+        assert sight is not None
+        words.append((sight.word(), sight.offline_since))
+
+    assert words == [("starting", None), *[("offline", lost)] * 3, ("calm", None)]

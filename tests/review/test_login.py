@@ -180,3 +180,27 @@ def test_a_plain_password_or_a_short_token_is_refused(users: dict[str, str], tok
 
     assert "plain" not in str(raised.value)
     assert "openssl" in str(raised.value) or "vidsense" in str(raised.value)
+
+
+def test_a_reload_logs_nobody_out_whose_password_stays(stored: str) -> None:
+    """Open pages go on, too. Who has a new password, or is no longer a user, logs in anew."""
+    clock = SimulatedClock()
+    before = Access(users={"anna": stored, "ben": stored, "cleo": stored}, tokens={}, clock=clock)
+    sessions = {user: before.login(user, PASSWORD, address="10.0.0.1") or "" for user in ("anna", "ben", "cleo")}
+
+    after = Access(users={"anna": stored, "ben": password_hash("another one")}, tokens={}, clock=clock, before=before)
+
+    assert [user for user in sessions if after.visitor(bearer=None, session=sessions[user], visit="")] == ["anna"]
+    assert after.is_csrf_token(before.csrf_token(sessions["anna"]), sessions["anna"])
+
+
+def test_a_reload_gives_nobody_new_tries(stored: str) -> None:
+    """Whoever has guessed too often waits on."""
+    clock = SimulatedClock()
+    before = Access(users={"anna": stored}, tokens={}, clock=clock)
+    for _ in range(5):
+        before.login("anna", "wrong", address="10.0.0.1")
+    after = Access(users={"anna": stored}, tokens={}, clock=clock, before=before)
+
+    with pytest.raises(TooManyTriesError):
+        after.login("anna", PASSWORD, address="10.0.0.1")

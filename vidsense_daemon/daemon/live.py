@@ -102,6 +102,7 @@ class Daemon:
             clock=self._clock,
         )
         self._described = DescriptionTally(clock=self._clock)
+        self._reviewing: ReviewServer | None = None
         self._model_server: ModelServer | None = None  # one for all who ask it: it holds one request at a time
 
     @property
@@ -195,7 +196,7 @@ class Daemon:
             storage.clips.adopt_left(self._clock.now())  # of events that were going on
 
     def _review(self, settings: Settings, storage: Storage, perception: LivePerception) -> ReviewServer:
-        return build_review(
+        self._reviewing = build_review(
             settings,
             storage=storage,
             perception=perception,
@@ -205,7 +206,9 @@ class Daemon:
             workers=self._crew.members,
             zone=LocalZone(),
             clock=self._clock,
+            before=self._reviewing,
         )
+        return self._reviewing
 
     def _wake(self) -> None:
         self._alerting.wake()

@@ -46,8 +46,11 @@ def build_review(
     workers: Callable[[], Sequence[Worker]],
     zone: tzinfo,
     clock: Clock,
+    before: ReviewServer | None,
 ) -> ReviewServer:
     """The HTTP server; it listens once its worker runs. ``server`` is asked for the model server of the moment.
+
+    ``before`` is the one that it takes the place of after a reload.
 
     Raises:
         ConfigError: others could reach it without logging in.
@@ -64,6 +67,7 @@ def build_review(
         public_url=block.public_url,
         zone=zone,
         clock=clock,
+        before=before,
     )
 
 

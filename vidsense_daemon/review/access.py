@@ -1,7 +1,8 @@
 """Who may look: users with passwords, programs with tokens, sessions, and how often a password may be guessed.
 
-Sessions live in memory: a restart logs everybody out, and no secret that could be stolen lies on the disk. A session is
-a random id in a cookie; of it only a hash is kept, so not even a dump of the memory logs anybody in.
+Sessions live in memory: a restart logs everybody out (a reload does not), and no secret that could be stolen lies on
+the disk. A session is a random id in a cookie; of it only a hash is kept, so not even a dump of the memory logs anybody
+in.
 """
 
 from __future__ import annotations
@@ -49,8 +50,13 @@ class Visitor:
 class Access:
     """Users, tokens and sessions; thread-safe. Without users and tokens everybody who gets through is let in."""
 
-    def __init__(self, *, users: Mapping[str, str], tokens: Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self, *, users: Mapping[str, str], tokens: Mapping[str, str], clock: Clock, before: Access | None = None
+    ) -> None:
         """``users`` are name → argon2 hash, ``tokens`` name → token.
+
+        ``before`` is whose visitors come over, when a reload begins anew: who is logged in stays so while name and
+        password are the same, pages that are open go on, and whoever guesses passwords waits on.
 
         Raises:
             ConfigError: a hash is none, or a token is so short that it can be guessed.
@@ -68,6 +74,16 @@ class Access:
         # unknown users take as long as known ones
         self._nobody = password_hash(secrets.token_hex()) if users else ""
         check_logins(users, tokens)
+        if before is not None:
+            self._take_over(before)
+
+    def _take_over(self, before: Access) -> None:
+        self._csrf_key, self._failures = before._csrf_key, before._failures
+        with before._lock:
+            sessions = list(before._sessions.items())
+        for digest, (user, ends_mono_s) in sessions:
+            if self._users.get(user) == before._users.get(user) is not None:
+                self._sessions[digest] = (user, ends_mono_s)
 
     @property
     def is_open(self) -> bool:
@@ -109,7 +125,7 @@ class Access:
         if self.is_open:
             return Visitor("", session=visit)
         with self._lock:
-            user, ends_mono_s = self._sessions.get(_digest(session), ("", 0.0))
+            user, ends_mono_s = self._sessions.get(_digest(session), ("", float("-inf")))
             if ends_mono_s < self._clock.mono_s():
                 self._sessions.pop(_digest(session), None)
                 return None

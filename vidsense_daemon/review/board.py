@@ -59,14 +59,17 @@ class CameraSight:
     last_motion_at: datetime | None = None
     still: Still | None = None
     faults: Mapping[str, int] = field(default_factory=dict)  # by kind, since the start
+    offline_since: datetime | None = None  # the first of the tries in vain, not the last one
 
     def word(self) -> str:
         """calm, busy, starting, offline or ended: the state for people, in the camera's own time."""
+        if self.offline_since is not None:
+            return "offline"  # also while it is being tried again
         phase = self.state.phase if self.state else "opening"
         if phase == "streaming":
             moved, seen = self.last_motion_at, self.last_frame_at
             return "busy" if moved and seen and seen - moved < _BUSY_FOR else "calm"
-        return {"opening": "starting", "ended": "ended"}.get(phase, "offline")
+        return "ended" if phase == "ended" else "starting"
 
 
 class CameraBoard:
@@ -84,7 +87,8 @@ class CameraBoard:
             fault = getattr(state, "fault", None)
             if fault is not None and (before.state is None or before.state.faults != state.faults):
                 faults = {**faults, str(fault): faults.get(str(fault), 0) + 1}
-            self._cameras[state.camera] = replace(before, state=state, faults=faults)
+            since = _offline_since(state, before.offline_since)
+            self._cameras[state.camera] = replace(before, state=state, faults=faults, offline_since=since)
 
     def saw(self, frame: Frame) -> None:
         """A sampled frame has come."""
@@ -111,3 +115,9 @@ class CameraBoard:
     def camera(self, name: str) -> CameraSight | None:
         with self._lock:
             return self._cameras.get(name)
+
+
+def _offline_since(state: StateOfCamera, before: datetime | None) -> datetime | None:
+    if state.phase in ("streaming", "ended"):
+        return None
+    return before if state.phase == "opening" else before or state.since

@@ -145,7 +145,8 @@ class Guard:
             query = scope["query_string"].decode("latin-1")
             onward = scope["path"] + (f"?{query}" if query else "")
             return RedirectResponse(f"/login?next={quote(onward, safe='')}", status_code=303)
-        response = problem_response(Problem(401, "log in at /login, or send `Authorization: Bearer <token>`"))
+        look = "log in at /login" if self._access.has_users else "add review.users to look with a browser"
+        response = problem_response(Problem(401, f"{look}, or send `Authorization: Bearer <token>`"))
         response.headers["www-authenticate"] = "Bearer"
         return response
 

@@ -84,8 +84,11 @@ class ReviewServer:
         zone: tzinfo = UTC,
         clock: Clock | None = None,
         request_limit_s: float = REQUEST_LIMIT_S,
+        before: ReviewServer | None = None,
     ) -> None:
         """``port`` 0 takes a free one. ``public_url`` is the address that people use, when a proxy stands before us.
+
+        ``before`` is the server whose place this one takes, and whose visitors stay logged in.
 
         Raises:
             ConfigError: others could reach it without logging in, or a user or token is not usable.
@@ -99,10 +102,11 @@ class ReviewServer:
         self._worker: Worker | None = None
         clock = clock or SystemClock()
         public = urlsplit(public_url or "")
+        self.access: Access = Access(users=users, tokens=tokens, clock=clock, before=before.access if before else None)
         self.app = build_app(
             ports,
             board=board,
-            access=Access(users=users, tokens=tokens, clock=clock),
+            access=self.access,
             names=KnownNames(host=host, allowed_hosts=[*allowed_hosts, *filter(None, [public.hostname])]),
             zone=zone,
             clock=clock,

@@ -109,6 +109,9 @@ class CameraJson(BaseModel):
     name: str
     state: Annotated[str, Field(description="calm, busy, starting, offline or ended")]
     since_at_ms: Annotated[int | None, Field(description="of the stream's phase; null before the first word")]
+    offline_since_at_ms: Annotated[
+        int | None, Field(description="when it was lost, or first not reached; null otherwise")
+    ]
     message: Annotated[str, Field(description="why it is offline and what to do; empty otherwise")]
     fps: Annotated[float | None, Field(description="frames a second that the stream says it has")]
     width_px: int
@@ -183,6 +186,7 @@ def camera_json(sight: CameraSight) -> CameraJson:
         name=sight.name,
         state=sight.word(),
         since_at_ms=to_ms(state.since) if state else None,
+        offline_since_at_ms=to_ms(sight.offline_since) if sight.offline_since else None,
         message=state.message if state else "",
         fps=state.fps if state else None,
         width_px=state.width_px if state else 0,
