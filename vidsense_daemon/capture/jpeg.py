@@ -16,7 +16,7 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from vidsense_daemon.capture.samples import frame_of, samples_in
 
 _BLOCK_PX = 16  # a JPEG's unit, in 4:2:0
-_STRIP_PX = 9 * _BLOCK_PX
+_STRIP_PIXELS = 1920 * 9 * _BLOCK_PX  # a substream's picture is one strip: each one costs 0.1 ms
 _QUALITY_LAMBDA = 4 * 118  # FF_QP2LAMBDA: about quality 85, 250 kB at 1080p
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _FRAME, _SCAN, _RESTART_INTERVAL, _FIRST_RESTART = 0xC0, 0xDA, 0xDD, 0xD0  # kinds of markers
@@ -36,8 +36,9 @@ def encode_jpeg(frame: av.VideoFrame, to_full_range: VideoReformatter, *, color_
 def _strips(frame: av.VideoFrame, to_full_range: VideoReformatter, color_range: int) -> Iterator[bytes]:
     """Each strip as a JPEG of its own."""
     samples, encoder = samples_in(frame), None
-    for top in range(0, frame.height, _STRIP_PX):
-        bottom = min(top + _STRIP_PX, frame.height)
+    rows = _strip_blocks(frame.width) * _BLOCK_PX
+    for top in range(0, frame.height, rows):
+        bottom = min(top + rows, frame.height)
         strip = frame_of(samples, (0, top, frame.width, bottom), pixels=frame.format.name)
         strip.colorspace = frame.colorspace
         full = to_full_range.reformat(
@@ -47,6 +48,11 @@ def _strips(frame: av.VideoFrame, to_full_range: VideoReformatter, color_range: 
             encoder = _encoder(full.width, full.height)
         full.pts = top
         yield b"".join(bytes(packet) for packet in encoder.encode(full))
+
+
+def _strip_blocks(width_px: int) -> int:
+    """How many rows of blocks a strip has."""
+    return max(1, _STRIP_PIXELS // (width_px * _BLOCK_PX))
 
 
 def _encoder(width_px: int, height_px: int) -> av.VideoCodecContext:
@@ -73,7 +79,7 @@ def _segments(jpeg: bytes) -> Iterator[bytes]:
 
 def _header(head: list[bytes], frame: av.VideoFrame) -> list[bytes]:
     """The first strip's, as that of the whole picture: its height, and how many blocks a strip has."""
-    blocks = _STRIP_PX // _BLOCK_PX * -(-frame.width // _BLOCK_PX)
+    blocks = _strip_blocks(frame.width) * -(-frame.width // _BLOCK_PX)
     interval = _marker(_RESTART_INTERVAL) + _number(4) + _number(blocks)
     *tables, scan = (
         segment[:5] + _number(frame.height) + segment[7:] if segment[1] == _FRAME else segment for segment in head
