@@ -27,7 +27,7 @@ from vidsense_daemon.capture.ring import PacketRing
 from vidsense_daemon.capture.state import CutClip
 
 _NOTICED_AFTER_S = 10.0  # a trigger judges a window of frames: an event began some seconds before it is known
-_RING_BYTES = 16 * 1024 * 1024  # 17 s at 8 Mbit/s; the child stays below 90 MiB with it
+_RING_BYTES = 16 * 1024 * 1024  # 17 s at 8 Mbit/s
 
 
 @dataclass(slots=True)
