@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -49,15 +50,17 @@ def make_private(folder: Path) -> None:
 def hand_over(new: Path | int, *, of: Path) -> None:
     """What root makes in somebody's folder is theirs: `sudo vidsense check` must not shut the service out of its cache.
 
-    ``new`` is a folder, or an open file. Links are not followed: the folder's owner might put one in the way.
+    ``new`` is a folder, or an open file. Links are not followed: the folder's owner might put one in the way. Where a
+    network folder or a container does not let even root do it, it stays root's.
     """
     if os.geteuid() != 0:
         return
     owner = of.stat()
-    if isinstance(new, int):
-        os.fchown(new, owner.st_uid, owner.st_gid)
-    else:
-        os.chown(new, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    with contextlib.suppress(OSError):
+        if isinstance(new, int):
+            os.fchown(new, owner.st_uid, owner.st_gid)
+        else:
+            os.chown(new, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sha256_of(path: Path) -> str:
