@@ -39,7 +39,8 @@ const { state, description } = event.dataset;
 const note = document.querySelector(".feedback input[name=note]");
 if (state === "open" || description === "pending" || description === "running") {
   setInterval(async () => {
-    if (document.visibilityState !== "visible" || (note && note.value !== note.defaultValue)) return;
+    const plays = document.querySelector("video")?.paused === false;
+    if (plays || document.visibilityState !== "visible" || (note && note.value !== note.defaultValue)) return;
     const now = await trying(() => ask("GET", `/api/events/${event.dataset.id}`));
     if (now && (now.state !== state || (now.description?.status ?? "") !== description)) location.reload();
   }, 5000);
