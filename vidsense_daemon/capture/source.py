@@ -38,6 +38,7 @@ _PROTOCOLS = {
     "https": "https,tls,tcp,http",
     "file": "file",
 }
+UNKNOWN_FPS = 25.0  # of a recording that does not tell its rate, nor its frames their time
 _PROBE_US = 1_000_000  # one second of stream tells codec and size
 _ROUGH_CODECS = ("h264", "hevc")  # smoothing the edges of blocks is a tenth of what a keyframe of them costs
 _DECODE_ERRORS_IN_A_ROW = 100  # damaged packets are passed over, but a stream of nothing else is none
@@ -54,6 +55,11 @@ class StreamFacts:
     fps: float | None
     decoder: str = "software"
     hardware_refused: str = ""  # why the hardware that was asked for does not decode
+
+    @property
+    def frame_s(self) -> float:
+        """How long a frame lasts, where frames do not tell their time themselves."""
+        return 1 / (self.fps or UNKNOWN_FPS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -257,6 +263,7 @@ class Source:
 
     def close(self) -> None:
         """Let go of the connection and all memory."""
+        self._software = None
         with contextlib.suppress(av.FFmpegError):
             self._container.close()
 

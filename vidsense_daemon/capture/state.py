@@ -19,6 +19,11 @@ class CameraPhase(StrEnum):
     ENDED = "ended"  # a recording was read to its end
     STOPPED = "stopped"
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether there is no stream any more, without anybody having stopped it."""
+        return self in (CameraPhase.WAITING, CameraPhase.ENDED)
+
 
 @dataclass(frozen=True, slots=True)
 class CutClip:

@@ -40,7 +40,6 @@ _BLIND_S = 2.0  # without a whole frame
 _CALM_NAP_S = 0.5  # motion is noticed a quarter of a second later on average; keyframes are two seconds apart
 _BUSY_NAP_S = 0.2  # at five looks a second: one look late at most
 _CALM_STILL_EVERY_S = 60.0  # one costs up to 10 ms and 200 kB
-_UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
 
 Orders = Callable[[], Sequence[dict[str, Any]]]
 
@@ -129,7 +128,7 @@ class Watch:
     def _recorded(self, source: Source) -> Callable[[float | None], Moment]:
         at_ms = self._options.started_at_ms
         started_at = self._now() if at_ms is None else from_ms(at_ms)
-        timeline = RecordedTimeline(started_at=started_at, frame_s=1 / (source.facts.fps or _UNKNOWN_FPS))
+        timeline = RecordedTimeline(started_at=started_at, frame_s=source.facts.frame_s)
         started_mono_s = self._mono_s()
 
         def place(pts_s: float | None) -> Moment:

@@ -40,9 +40,7 @@ def add(subparsers: Subparsers) -> None:
     )
     bridge.add_argument("--epochs", type=count, default=30, help="default: %(default)s")
     bridge.add_argument("--seed", type=count, default=0, help="default: %(default)s")
-    bridge.add_argument(
-        "--held-out", type=count, default=1000, help="pictures kept to test on (default: %(default)s)"
-    )
+    bridge.add_argument("--held-out", type=count, default=1000, help="pictures kept to test on (default: %(default)s)")
     add_json_option(bridge)
     bridge.set_defaults(run=_bridge)
     lora.add(actions)

@@ -25,7 +25,6 @@ from vidsense_daemon.settings.resolved import ResolvedCamera
 
 _STOPS_WITHIN_S = 5.0  # its process is killed; the thread looks twice a second
 _OVER = (CameraPhase.ENDED, CameraPhase.STOPPED)
-_LOST = (CameraPhase.WAITING, CameraPhase.ENDED)
 
 
 class WatchedCameras:
@@ -77,7 +76,7 @@ class WatchedCameras:
                 self._on_connected(camera.name, streams)
             if state.phase is not CameraPhase.STREAMING:
                 clipping.stream_ended(camera.name)
-            if state.phase in _LOST and (before is None or before.phase is not state.phase):
+            if state.phase.is_lost and (before is None or before.phase is not state.phase):
                 perception.stream_ended(camera.name)
                 if self._one_pass and state.sessions:
                     worker.ask_to_stop()

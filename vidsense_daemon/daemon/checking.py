@@ -234,5 +234,5 @@ class _Trial:
         if self._decided.is_set():
             return
         self._state = state
-        if state.phase in (CameraPhase.WAITING, CameraPhase.ENDED):
+        if state.phase.is_lost:
             self._decided.set()

@@ -14,7 +14,7 @@ from pathlib import Path
 from vidsense_daemon.base.clock import LocalZone, to_ms
 from vidsense_daemon.base.errors import StreamError
 from vidsense_daemon.base.worker import Worker
-from vidsense_daemon.capture.state import CameraPhase, CameraState
+from vidsense_daemon.capture.state import CameraState
 from vidsense_daemon.capture.supervisor import CameraSupervisor
 from vidsense_daemon.daemon import backends, describing
 from vidsense_daemon.daemon.perceiving import build_perceiver
@@ -183,6 +183,5 @@ def _raise_on_fault(file: Path, states: Sequence[CameraState], failures: Sequenc
     """A camera is tried again and again; a file that can't be read now can't be read later either."""
     if failures:
         raise StreamError(f"replaying {file}: {failures[0]}")
-    over = (CameraPhase.WAITING, CameraPhase.ENDED)
-    if states and states[-1].phase in over and states[-1].message:
+    if states and states[-1].phase.is_lost and states[-1].message:
         raise StreamError(f"replaying {file}: {states[-1].message.removeprefix(f'opening {file}: ')}")

@@ -30,7 +30,6 @@ from vidsense_daemon.domain.frames import Frame, Still, View
 from vidsense_daemon.explain.stills import ReadStill, read_stills
 
 LONGEST_S = 120.0  # of a clip: its sampled frames are held in memory, some 600 kB each
-_UNKNOWN_FPS = 25.0
 _FILE_TIMEOUT_S = 30.0
 
 
@@ -107,7 +106,7 @@ class _Watched:
 
     def __init__(self, source: Source, options: StreamOptions, *, started_at: datetime) -> None:
         self._source = source
-        self.frame_s = 1 / (source.facts.fps or _UNKNOWN_FPS)
+        self.frame_s = source.facts.frame_s
         self._started_at = started_at
         self._timeline = RecordedTimeline(started_at=started_at, frame_s=self.frame_s)
         self._scaler = Scaler(picture_px=options.picture_px)

@@ -23,7 +23,7 @@ from vidsense_daemon.base.errors import PermanentError
 from vidsense_daemon.base.files import sha256_of
 from vidsense_daemon.capture.change import GATE_HEIGHT_PX, GATE_WIDTH_PX
 from vidsense_daemon.capture.faults import CameraError
-from vidsense_daemon.capture.source import Source
+from vidsense_daemon.capture.source import UNKNOWN_FPS, Source
 from vidsense_daemon.capture.views import Scaler, WorkingPicture
 from vidsense_daemon.domain.frames import Picture
 from vidsense_daemon.domain.ports import Encoder
@@ -35,7 +35,6 @@ _VERSION = 1  # counts up when this file measures something else: kept features 
 _BATCH = 32
 _BLOCK_PX = 16  # not capture's blocks of 16 × 12 px: docs/evaluation.md's baselines were measured with squares
 _NUMBERED = re.compile(r"(?P<number>\d+)(?P<suffix>\.(tif|tiff|png|jpg|jpeg|bmp))", re.IGNORECASE)
-_UNKNOWN_FPS = 25.0  # a recording that does not tell its rate, nor its frames their time
 
 Luma = NDArray[np.uint8]  # (180, 320)
 
@@ -72,7 +71,7 @@ class ClipReader:
         *,
         cache_dir: Path,
         fps: float = BUSY_FPS,
-        folder_fps: float = _UNKNOWN_FPS,
+        folder_fps: float = UNKNOWN_FPS,
         with_tiles: bool = False,
     ) -> None:
         """``cache_dir`` may be emptied at any time; ``folder_fps`` is the rate of clips that are folders of pictures.
@@ -145,7 +144,7 @@ class ClipReader:
 
 
 def looks(
-    clip: Path, *, scaler: Scaler, fps: float, folder_fps: float = _UNKNOWN_FPS
+    clip: Path, *, scaler: Scaler, fps: float, folder_fps: float = UNKNOWN_FPS
 ) -> Iterator[tuple[float, Picture, Luma]]:
     """The clip's frames at about ``fps``: seconds since the first, the encoder's picture, and a small luma.
 
@@ -159,7 +158,7 @@ def looks(
 
 
 def working_pictures(
-    clip: Path, *, scaler: Scaler, fps: float, folder_fps: float = _UNKNOWN_FPS
+    clip: Path, *, scaler: Scaler, fps: float, folder_fps: float = UNKNOWN_FPS
 ) -> Iterator[tuple[float, WorkingPicture]]:
     """The clip's frames at about ``fps``, as capture cuts from them: seconds since the first, and the picture.
 
@@ -181,7 +180,7 @@ def _sampled(
     source: Source, *, scaler: Scaler, fps: float, frame_s: float | None
 ) -> Iterator[tuple[float, WorkingPicture]]:
     """With ``frame_s`` the frames' number tells their time, not what the container says."""
-    numbered, frame_s = frame_s is not None, frame_s or 1 / (source.facts.fps or _UNKNOWN_FPS)
+    numbered, frame_s = frame_s is not None, frame_s or source.facts.frame_s
     first_s: float | None = None
     pts_s, due_s = -frame_s, 0.0
     for packet in source.packets():

@@ -30,6 +30,7 @@ from vidsense_daemon.perception.tampering import SENTENCES, TamperWatch, Verdict
 from vidsense_daemon.perception.triggers import Closed, Evidence, Extended, Opened, TriggerRule, TriggerState
 from vidsense_daemon.perception.unusual_file import Kept, UnusualFile
 from vidsense_daemon.perception.usual import PEAK_EVERY, Usual
+from vidsense_daemon.perception.watch import always_enabled
 
 _PEAKS_AN_HOUR = round(timedelta(hours=1) / PEAK_EVERY)
 _SENTENCE = "something unusual for this camera"
@@ -63,11 +64,6 @@ class UnusualRules:
     tamper: TamperRule | None = None
 
 
-def always(_camera: str, _trigger: str) -> bool:
-    """Nobody can switch an alarm off."""
-    return True
-
-
 class UnusualWatch:
     """All cameras; the perception thread's own, but for `use` and `change_rules`."""
 
@@ -79,7 +75,7 @@ class UnusualWatch:
         source: Source = Source.LIVE,
         folder: Path | None = None,
         models: Mapping[str, SurpriseModel] | None = None,
-        is_enabled: Callable[[str, str], bool] = always,
+        is_enabled: Callable[[str, str], bool] = always_enabled,
         time_zone: tzinfo | None = None,
     ) -> None:
         """``folder`` keeps what is learned; ``models`` are the cameras' trained ones, the others expect no change."""

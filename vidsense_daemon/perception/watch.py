@@ -86,7 +86,7 @@ def no_head(_camera: str, _trigger: str) -> FeedbackHead | None:
 
 
 def always_enabled(_camera: str, _trigger: str) -> bool:
-    """Nobody can switch a trigger off."""
+    """Nobody can switch a trigger or an alarm off."""
     return True
 
 
