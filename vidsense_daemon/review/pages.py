@@ -138,7 +138,6 @@ class Pages:
             item=listed,
             evidence=evidence_of(record.description),
             deliveries=self._ports.deliveries.deliveries(event_id) if self._ports.deliveries else None,
-            now=self._clock.now(),
             attention=attention,
             most_attention=max((moment.weight for moment in attention), default=1.0),
             clip=bool(self._ports.clip_of and self._ports.clip_of(event_id)),
@@ -180,7 +179,9 @@ class Pages:
     def _found(self, request: Request, choice: Choice) -> Response:
         search, wanted = needed(self._ports.search, "search"), self._wanted(choice)
         # a search knows cameras and times; what else it is narrowed to is looked at afterwards
-        found = search(choice.q, camera=wanted.camera, since=wanted.since, until=wanted.until, limit=_MOST_SEARCHED)
+        narrowed = choice.trigger or choice.label or choice.severity or self._shown(choice) != "all"
+        limit = _MOST_SEARCHED if narrowed else _MOST_FOUND
+        found = search(choice.q, camera=wanted.camera, since=wanted.since, until=wanted.until, limit=limit)
         listed = self._listing.of([one.record for one in found])
         items = tuple(item for item in listed if self._listing.fits(wanted, item))[:_MOST_FOUND]
         by = {one.record.event.id: one.by for one in found}
