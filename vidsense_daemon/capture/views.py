@@ -3,7 +3,7 @@
 A decoded frame is scaled once, by swscale, to a working picture of at most 768 px; masks, the background picture and
 all cuts are taken from there, so that a cut and its background have the same blur. The child calls this.
 
-A working picture is 4:2:0 in one array of (H·3/2, W): H rows of luma, then the two chroma planes, as FFmpeg does it.
+A working picture is 4:2:0; kept in one array of (H·3/2, W): H rows of luma, then the two chroma planes, as FFmpeg does.
 Levels are limited range (16..235), whatever the camera sends. `S` = the encoder's picture side in px.
 """
 
