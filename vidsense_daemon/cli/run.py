@@ -70,7 +70,8 @@ def _run(args: argparse.Namespace) -> int:
     if asked_early.is_set():
         daemon.ask_to_reload()
     status = daemon.run()
-    if daemon.left_somebody_behind:  # a thread inside PyTorch makes the interpreter's own end a crash (SIGABRT)
-        sys.stderr.flush()
-        os._exit(status)
-    return status
+    # everything is closed. The interpreter's own end takes PyTorch seconds of the ten that are promised, and is a crash
+    # (SIGABRT) where a worker was left behind inside it
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

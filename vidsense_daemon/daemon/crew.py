@@ -23,7 +23,6 @@ class Crew:
         self._on_fatal = on_fatal
         self._clock = clock
         self._workers: list[Worker] = []
-        self.left_behind = False  # whether a thread of a worker that did not end in time may still run
         self._log = structlog.get_logger()
 
     def members(self) -> tuple[Worker, ...]:
@@ -75,4 +74,3 @@ class Crew:
         for worker in workers:
             if not worker.join(max(0.1, deadline_mono_s - time.monotonic())):
                 self._log.warning("worker_left_behind", worker=worker.name)
-                self.left_behind = True

@@ -105,11 +105,6 @@ class Daemon:
         self._reviewing: ReviewServer | None = None
         self._model_server: ModelServer | None = None  # one for all who ask it: it holds one request at a time
 
-    @property
-    def left_somebody_behind(self) -> bool:
-        """After `run`: whether a thread still runs that did not end in time."""
-        return self._crew.left_behind
-
     def ask_to_stop(self) -> None:
         """Stop in order; safe in a signal handler."""
         self._ending.set()
