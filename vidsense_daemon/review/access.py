@@ -23,11 +23,12 @@ from vidsense_daemon.base.backoff import delay_for
 from vidsense_daemon.base.clock import Clock
 from vidsense_daemon.base.errors import ConfigError
 
-_SESSION_S = 30 * 24 * 3600.0
+SESSION_S = 30 * 24 * 3600
 _MOST_SESSIONS = 1000  # beyond it the least recently used one ends: memory is bounded
 _FREE_FAILURES = 5  # a typing mistake costs nothing
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 2.0, 900.0
 _MOST_REMEMBERED = 10_000
+_SHORTEST_TOKEN = 24  # characters
 _LONGEST_PASSWORD = 1024  # argon2 would take a megabyte, and its time
 # OWASP's password storage cheat sheet: 19 MiB, two passes, one lane; kinder to a small server than 64 MiB
 _PASSES, _MEMORY_KIB, _LANES = 2, 19 * 1024, 1
@@ -108,7 +109,7 @@ class Access:
         self._failures.forget(address, user)
         session = secrets.token_urlsafe(32)
         with self._lock:
-            self._sessions[_digest(session)] = (user, self._clock.mono_s() + _SESSION_S)
+            self._sessions[_digest(session)] = (user, self._clock.mono_s() + SESSION_S)
             while len(self._sessions) > _MOST_SESSIONS:
                 self._sessions.popitem(last=False)
         return session
@@ -217,6 +218,3 @@ def check_logins(users: Mapping[str, str], tokens: Mapping[str, str]) -> None:
             raise ConfigError(
                 f"review.tokens.{name}: shorter than {_SHORTEST_TOKEN} characters; `openssl rand -hex 32` makes one"
             )
-
-
-_SHORTEST_TOKEN = 24

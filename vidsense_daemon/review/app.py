@@ -47,15 +47,7 @@ def build_app(
     is_ending: Callable[[], bool] = lambda: False,
 ) -> FastAPI:
     """Every route behind the guard."""
-    # FastAPI's own documentation pages load scripts from elsewhere; the schema alone is ours to serve
-    app = FastAPI(
-        title="vidsense",
-        version=__version__,
-        openapi_url="/api/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
+    app = _without_pages()
     listing = Listing(archive=ports.archive, pins=ports.pins, feedback=ports.feedback)
     rendering = Rendering(zone=zone)
     events = EventsApi(ports, listing=listing, clock=clock)
@@ -74,12 +66,10 @@ def build_app(
         LoginForms(access, rendering=rendering, secure_cookies=secure_cookies),
     )
     routes: list[BaseRoute] = []
-    for router in (room.router() for room in api):
-        app.include_router(router, dependencies=[Depends(only_known_parameters)])
-        routes += router.routes
-    for router in (room.router() for room in others):
-        app.include_router(router)
-        routes += router.routes
+    for rooms, dependencies in ((api, [Depends(only_known_parameters)]), (others, [])):
+        for router in (room.router() for room in rooms):
+            app.include_router(router, dependencies=dependencies)
+            routes += router.routes
     app.mount("/static", StaticFiles(directory=_STATIC))
     problems.install(app, page=pages.problem, routes=routes)
     app.add_middleware(HeadAsGet)
@@ -87,3 +77,15 @@ def build_app(
         Guard, access=access, names=names, secure_cookies=secure_cookies, request_limit_s=request_limit_s
     )
     return app
+
+
+def _without_pages() -> FastAPI:
+    """FastAPI's own documentation pages load scripts from elsewhere; the schema alone is ours to serve."""
+    return FastAPI(
+        title="vidsense",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )

@@ -27,6 +27,8 @@ class StateOfCamera(Protocol):
     @property
     def since(self) -> datetime: ...
     @property
+    def fault(self) -> str | None: ...
+    @property
     def message(self) -> str: ...
     @property
     def fps(self) -> float | None: ...
@@ -84,9 +86,8 @@ class CameraBoard:
         with self._lock:
             before = self._cameras.get(state.camera, CameraSight(state.camera))
             faults = before.faults
-            fault = getattr(state, "fault", None)
-            if fault is not None and (before.state is None or before.state.faults != state.faults):
-                faults = {**faults, str(fault): faults.get(str(fault), 0) + 1}
+            if state.fault is not None and (before.state is None or before.state.faults != state.faults):
+                faults = {**faults, state.fault: faults.get(state.fault, 0) + 1}
             since = _offline_since(state, before.offline_since)
             self._cameras[state.camera] = replace(before, state=state, faults=faults, offline_since=since)
 

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from vidsense_daemon.base.clock import Clock, from_ms, to_ms
+from vidsense_daemon.base.clock import END_OF_TIME_MS, Clock, from_ms, to_ms
 from vidsense_daemon.domain.events import EventRecord, Severity, Source, Verdict
 from vidsense_daemon.review.listing import CURSOR_PATTERN, Listing, Wanted
 from vidsense_daemon.review.media import clip_response, jpeg_response, read_still, unless_known
@@ -17,13 +17,12 @@ from vidsense_daemon.review.problems import Problem, may_answer
 from vidsense_daemon.review.shapes import DeliveryJson, EventJson, EventsJson, delivery_json, event_json
 from vidsense_daemon.review.thumbnails import WIDTH_PX, Thumbnails
 
-_YEAR_10000_MS = 253_402_300_800_000
 LONGEST_NOTE = 1000
 
 PortT = TypeVar("PortT")
 
 EventId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="the event's id")]
-AtMsQuery = Annotated[int | None, Query(ge=0, lt=_YEAR_10000_MS, description="milliseconds since 1970, UTC")]
+AtMsQuery = Annotated[int | None, Query(ge=0, le=END_OF_TIME_MS, description="milliseconds since 1970, UTC")]
 NameQuery = Annotated[str | None, Query(max_length=64)]
 
 
@@ -57,7 +56,7 @@ class ReviewedUntil(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    until_ms: Annotated[int, Field(ge=0, lt=_YEAR_10000_MS), BeforeValidator(_number)]
+    until_ms: Annotated[int, Field(ge=0, le=END_OF_TIME_MS), BeforeValidator(_number)]
 
 
 class AttentionJson(BaseModel):
@@ -222,7 +221,7 @@ class EventsApi:
         self,
         request: Request,
         event_id: EventId,
-        captured_at_ms: Annotated[int, Path(ge=0, lt=_YEAR_10000_MS)],
+        captured_at_ms: Annotated[int, Path(ge=0, le=END_OF_TIME_MS)],
         small: Annotated[bool, Query(description=f"at most {WIDTH_PX} px wide, for lists")] = False,
     ) -> Response:
         """A still, as it was stored."""

@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from vidsense_daemon.base.clock import Clock, from_ms
+from vidsense_daemon.base.clock import END_OF_TIME_MS, Clock, from_ms
 from vidsense_daemon.domain.events import Verdict
-from vidsense_daemon.review.access import Access, TooManyTriesError
+from vidsense_daemon.review.access import SESSION_S, Access, TooManyTriesError
 from vidsense_daemon.review.events_api import LONGEST_NOTE, EventId, EventPatch, EventsApi, FeedbackJson, needed
 from vidsense_daemon.review.guard import SESSION_COOKIE, cookie
 from vidsense_daemon.review.ports import Ports
@@ -19,7 +19,6 @@ from vidsense_daemon.review.rendering import Rendering
 
 TAKEN_BACK = "none"  # what a pressed button sends
 _MOST_FIELDS = 20
-_SESSION_COOKIE_S = 30 * 24 * 3600
 
 
 async def _fields(request: Request) -> dict[str, str]:
@@ -84,7 +83,7 @@ class EventForms:
     def all_reviewed(self, fields: Fields) -> Response:
         """Up to when the page was made: what came since has not been seen by anybody."""
         until_ms = fields.get("until_ms", "")
-        if not (until_ms.isascii() and until_ms.isdecimal() and len(until_ms) <= len("253402300799999")):
+        if not (until_ms.isascii() and until_ms.isdecimal() and len(until_ms) < 16 and int(until_ms) <= END_OF_TIME_MS):
             raise Problem(422, "until_ms is no moment")
         reviews = needed(self._ports.reviews, "keep which events were reviewed")
         reviews.set_all_reviewed(until=from_ms(int(until_ms)), now=self._clock.now())
@@ -123,7 +122,7 @@ class LoginForms:
         if session is None:
             return self._form(request, onward, fault="the name or the password is wrong", status=401)
         response = RedirectResponse(_local(onward), status_code=303)
-        set_cookie = cookie(SESSION_COOKIE, session, secure=self._secure_cookies, max_age_s=_SESSION_COOKIE_S)
+        set_cookie = cookie(SESSION_COOKIE, session, secure=self._secure_cookies, max_age_s=SESSION_S)
         response.headers.append("set-cookie", set_cookie)
         return response
 

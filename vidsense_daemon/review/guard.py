@@ -158,18 +158,17 @@ class Guard:
                     headers.setdefault(name, value)
                 headers.setdefault("cache-control", caching)
                 if new_visit and headers.get("content-type", "").startswith("text/html"):
-                    headers.append("set-cookie", self.cookie(VISIT_COOKIE, new_visit))
+                    headers.append("set-cookie", cookie(VISIT_COOKIE, new_visit, secure=self._secure_cookies))
             await send(message)
 
         return sending
 
-    def cookie(self, name: str, value: str, *, max_age_s: int | None = None) -> str:
-        """A `Set-Cookie` value that no script can read and no other site's request carries."""
-        return cookie(name, value, secure=self._secure_cookies, max_age_s=max_age_s)
-
 
 def cookie(name: str, value: str, *, secure: bool, max_age_s: int | None = None) -> str:
-    """Lax and not Strict: a link in a message to the phone must find its reader logged in; reading changes nothing."""
+    """A `Set-Cookie` value that no script can read and no other site's request carries.
+
+    Lax and not Strict: a link in a message to the phone must find its reader logged in; reading changes nothing.
+    """
     parts = [f"{name}={value}", "Path=/", "HttpOnly", "SameSite=Lax"]
     parts += ["Secure"] if secure else []
     parts += [] if max_age_s is None else [f"Max-Age={max_age_s}"]
