@@ -200,4 +200,3 @@ class SketchFiles:
 
     def _path(self, state: SketchState, name: str) -> Path:
         return self._folder / state.generation / name
-
