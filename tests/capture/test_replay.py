@@ -74,7 +74,7 @@ def test_calm_is_sampled_slowly_and_motion_quickly(clips: Path) -> None:
     assert len(calm) <= 2
 
 
-def test_a_still_comes_with_the_first_moving_frame_and_then_once_a_second(clips: Path) -> None:
+def test_a_still_comes_with_the_first_moving_frame_and_others_follow(clips: Path) -> None:
     """The pictures of an event are JPEGs of the whole scene."""
     watched = replayed(clips / "yard.mp4")
     first_moving = next(frame for frame in watched.frames if frame.moving)
@@ -83,7 +83,7 @@ def test_a_still_comes_with_the_first_moving_frame_and_then_once_a_second(clips:
     assert first_moving.still is not None
     assert first_moving.still.jpeg.startswith(b"\xff\xd8")
     assert (first_moving.still.width_px, first_moving.still.height_px) == (320, 240)
-    assert 2 <= len(stills) <= 3
+    assert 4 <= len(stills) <= 5
 
 
 def test_two_replays_of_one_recording_give_the_same_frames(clips: Path) -> None:

@@ -38,6 +38,16 @@ def test_a_single_still_is_the_first_only() -> None:
     assert choice.rest() == []
 
 
+def test_the_alert_shows_the_best_of_what_opened_the_event() -> None:
+    """Not the empty path before somebody came in; that one is kept all the same."""
+    stills = [Still(b"", 640, 480, STARTED_AT + timedelta(seconds=second), None) for second in range(3)]
+    choice = StillChoice(list(zip(stills, [0.1, 3.0, 2.0], strict=True)))
+
+    assert choice.first is not None
+    assert choice.first.still is stills[1]
+    assert [kept.still for kept in choice.rest()] == [stills[0], stills[2]]
+
+
 def test_peak_and_last_are_kept() -> None:
     """The most telling picture, and how it ended."""
     roles = {role: second for second, role in seconds(chosen([1, 2, 9, 3, 4]))}

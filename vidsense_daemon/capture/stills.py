@@ -1,18 +1,23 @@
 """When a still is due while something moves, and how good a one. Pure; times are seconds of the run's stream clock.
 
     a motion begins                     FIRST: at once, whatever the picture is
-    it goes on, or an event does        NEXT: after 1, 2, 3, 5, 7, 11 and 16 s, then every 5 s
+    within its first second             SOON: twice, whatever the picture is
+    it goes on, or an event does        NEXT: after 2, 3, 4, 6, 10 and 15 s, then every 5 s
     for 20 s, and no event came of it   PASSING: every 5 s, of what is decoded anyway
     an event begins after that          as a motion begins
 
-A large still costs 30 ms. Rain, a tree in the wind or a market moves all day, and perception makes no event of it: then
-nobody looks at its stills, but one that is a few seconds old must be there when an event begins.
+Whoever comes in is half outside the picture at first; half a second later there is somebody to be seen, and that is
+when most alerts leave. A large still costs 30 ms. Rain, a tree in the wind or a market moves all day, and perception
+makes no event of it: then nobody looks at its stills, but one that is a few seconds old must be there when an event
+begins.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
 
+_SOON_EVERY_S = 0.35  # with five looks a second every other one
+_SOON_FOR_S = 0.7
 _EVERY_S = 1.0
 _LEAST_EVERY_S = 5.0  # what moves for long needs no still a second
 _SPREAD = 0.5  # of how long it has moved
@@ -24,6 +29,7 @@ class Want(Enum):
     """Which still is due."""
 
     FIRST = auto()
+    SOON = auto()
     NEXT = auto()
     PASSING = auto()
 
@@ -62,9 +68,14 @@ class StillRhythm:
             return Want.FIRST
         if at_s < self._due_s:
             return None
-        self.passing = not self._events and at_s - self._since_s > _PASSING_AFTER_S
-        return Want.PASSING if self.passing else Want.NEXT
+        lasts_s = at_s - self._since_s
+        self.passing = not self._events and lasts_s > _PASSING_AFTER_S
+        if self.passing:
+            return Want.PASSING
+        return Want.SOON if lasts_s < _EVERY_S else Want.NEXT
 
     def took(self, at_s: float) -> None:
         """There was a picture, and it became a still."""
-        self._due_s = at_s + min(max(_EVERY_S, (at_s - self._since_s) * _SPREAD), _LEAST_EVERY_S)
+        lasts_s = at_s - self._since_s
+        every_s = min(max(_EVERY_S, lasts_s * _SPREAD), _LEAST_EVERY_S)
+        self._due_s = at_s + (_SOON_EVERY_S if lasts_s < _SOON_FOR_S else every_s)

@@ -181,7 +181,7 @@ class Watch:
         self._main.want(anew=want is Want.FIRST)
         if picture := self._main.picture():
             return self._still(picture.frame, picture.captured_at)
-        return self._still(frame, captured_at) if want is Want.FIRST or not self._main.is_awaited else None
+        return None if want is Want.NEXT and self._main.is_awaited else self._still(frame, captured_at)
 
     def _still(self, frame: DecodedFrame, captured_at: datetime) -> Still:
         jpeg, width_px, height_px = self._scaler.jpeg(

@@ -1,10 +1,14 @@
 """Which stills an event keeps: first, middle ones, the peak and the last; at most eight, whatever its length. Pure.
 
+The first one goes out with the alert: of those taken until the event opened it is the one that shows best what for.
+
 Stills come about once a second while things move. An event of two minutes would fill a disk and no one would look at it
 all, so the middle ones are thinned as the event grows: always evenly spread, never more than a handful in memory.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from vidsense_daemon.domain.events import EventStill
 from vidsense_daemon.domain.frames import Still
@@ -16,13 +20,17 @@ _MOST_MIDDLE = MOST_STILLS - 3  # first, peak and last are sure of their place
 class StillChoice:
     """The stills of one event so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Sequence[tuple[Still, float]] = ()) -> None:
+        """``taken`` are the stills and scores of the looks that opened the event."""
         self._first: EventStill | None = None
         self._peak: EventStill | None = None
         self._last: EventStill | None = None
         self._middle: list[EventStill] = []
         self._every = 1  # one in so many becomes a middle one
         self._count = 0
+        best = max(taken, key=lambda one: one[1], default=None)
+        for still, score in ([best] if best else []) + [one for one in taken if one is not best]:
+            self.add(still, score)
 
     @property
     def first(self) -> EventStill | None:

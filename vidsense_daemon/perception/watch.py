@@ -226,14 +226,12 @@ class CameraWatch:
     def _open(self, watched: _Watched, opened: Opened, window: Window) -> None:
         since = [look for look in watched.looks if look.evidence.at >= opened.first.at]
         first, last, labels = since[0].frame, since[-1].frame, [look.labels for look in since]
-        stills = StillChoice()
-        for look in since:
-            if look.frame.still is not None:
-                stills.add(look.frame.still, look.evidence.presence)
+        taken = [(look.frame.still, look.evidence.presence) for look in since if look.frame.still is not None]
         latest = watched.still
         # stills are seconds apart: when none fell on these looks, the one before shows the same scene
-        if stills.first is None and latest and first.captured_at - latest.still.captured_at <= _STILL_SERVES:
-            stills.add(latest.still, latest.score)
+        if not taken and latest and first.captured_at - latest.still.captured_at <= _STILL_SERVES:
+            taken = [(latest.still, latest.score)]
+        stills = StillChoice(taken)
         event = Event(
             id=new_event_id(opened.first.at),
             camera=self._camera,
