@@ -26,6 +26,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import structlog
 import torch
 from _day import Clip, Day, rehearsed
 from _footage import STARTED_AT, Camera, footage_of
@@ -77,11 +78,9 @@ class Readout:
     live: bool
 
     def of(self, z: dict[str, Scores]) -> Scores:
-        total = sum(weight * z[part] for part, weight in zip(self.parts, self.weights, strict=True))
+        total = np.sum([weight * z[part] for part, weight in zip(self.parts, self.weights, strict=True)], axis=0)
         later = 0 if self.live else self.over // 2
-        padded = np.concatenate(
-            [np.repeat(total[:1], self.over - 1 - later), np.asarray(total), np.repeat(total[-1:], later)]
-        )
+        padded = np.concatenate([np.repeat(total[:1], self.over - 1 - later), total, np.repeat(total[-1:], later)])
         smoothed: Scores = np.convolve(padded, np.ones(self.over) / self.over, "valid")
         return smoothed
 
@@ -300,7 +299,8 @@ def _velocities(video: Video) -> Scores:
 
 def _distances(looks: Sequence[NDArray[np.float32]], known: NDArray[np.float32]) -> Scores:
     """Mean cosine distance to the nearest known looks."""
-    return np.sort(1 - np.stack(looks) @ known.T, axis=1)[:, :_NEIGHBOURS].mean(axis=1).astype(np.float64)
+    distances: Scores = np.sort(1 - np.stack(looks) @ known.T, axis=1)[:, :_NEIGHBOURS].mean(axis=1, dtype=np.float64)
+    return distances
 
 
 def _first_as_second(score: Scores) -> Scores:
@@ -334,6 +334,7 @@ def main() -> None:
         print(f"{args.folder} holds no ped2/: nothing is measured")
         return
     torch.set_num_threads(1)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))  # each day learns anew
     with tempfile.TemporaryDirectory() as cache:
         encoder = BuiltinEncoder(cache_dir=Path(cache), threads=1)
         print("; ".join(_cost(encoder)))
